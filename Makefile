@@ -77,7 +77,7 @@ supply-chain: $(STAMP) $(SUPPLY)/.installed ## Write the SBOM and the licence li
 audit: $(SUPPLY)/.installed ## Ask PyPI for known weaknesses of the locked packages (needs pypi.org)
 	@$(SUPPLY)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
 
-format: $(STAMP) ## Format the code and mend what the linter can
+format: $(STAMP) ## Format the code and fix what the linter can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 

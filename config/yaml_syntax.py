@@ -12,7 +12,7 @@ _UNKNOWN = "is not valid YAML here"
 _BY_START: tuple[tuple[str, str], ...] = (
     (
         "mapping values are not allowed",
-        "a `:` is out of place; check this line's indentation, or quote a text that contains `: `",
+        "a `:` is not expected here; check this line's indentation, or quote a text that contains `: `",
     ),
     ("could not find expected ':'", "a `:` is missing after this key"),
     ("found unexpected end of stream", "the quote that opens here is never closed"),

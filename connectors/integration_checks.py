@@ -32,7 +32,7 @@ _CUSTOM_FIELD = re.compile(r"(?:candidate|application)\.custom_fields\..+")
 SUNSET_NOTICE = timedelta(days=180)
 _KEY_SETTING = variable("encryption_key")
 _NOT_KEPT = (
-    "the ATS replaces this refresh token when it is used, and there is no place to keep the new one "
+    "the ATS replaces this refresh token when it is used, and there is nowhere to keep the new one "
     f"over a restart: set {_KEY_SETTING} ({HOW_TO_MAKE}) to keep it encrypted in MongoDB, or name a file "
     "with token_file"
 )

@@ -123,7 +123,7 @@ def _text(name: str, facts: dict[str, Any]) -> str:
     others = "".join(f"#   {one}\n" for one in facts.get("paths", ()))
     title = facts.get("title") or re.sub(r"[-_]", " ", name).title()
     base = facts.get("base_url") or "https://api.example.com/v1"
-    known = f"# Its lists, as far as the document tells:\n{others}" if others else ""
+    known = f"# Its lists, as far as the document says:\n{others}" if others else ""
     unused = sorted(record.keys() - set(fields.values()))
     rest = f"  # not mapped yet: {', '.join(unused)}\n" if unused else ""
     return f"""\

@@ -1,4 +1,4 @@
-"""What every test has: real MongoDB on demand, no network beyond this machine, no task left behind."""
+"""What every test has: real MongoDB on demand, no network beyond this machine, no task left running."""
 
 import asyncio
 import faulthandler
@@ -126,7 +126,7 @@ def _only_this_machine() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The settings of whoever runs the tests must not change what the tests see."""
+    """The environment that the tests are started in must not change what they see."""
     for name in os.environ:
         if name.upper().startswith("ATS_SYNC_"):
             monkeypatch.delenv(name)

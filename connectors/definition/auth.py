@@ -53,7 +53,7 @@ class OAuth2(ConfigModel):
     kind: Literal["oauth2"] = Field(description="OAuth 2.", examples=["oauth2"])
     grant: Literal["client_credentials", "refresh_token"] = Field(
         description="How a token is obtained. With `refresh_token`, a new refresh token in the "
-        "answer takes the place of the old one and is kept, encrypted with "
+        "answer replaces the old one and is kept, encrypted with "
         "`ATS_SYNC_ENCRYPTION_KEY`, or in the integration's `token_file`: one of them is needed.",
         examples=["client_credentials"],
     )

@@ -71,7 +71,7 @@ def _says_how_it_pages(document: Document, path: NodePath, spec: List, key: str)
     used = {use.name for use in names_in(spec.request.path)}
     if key != spec.request.method.lower() or name not in used or name in _in_path(spec):
         return True
-    message = f"needs `send_in: path`, because {{{name}}} stands in the request's path"
+    message = f"needs `send_in: path`, because {{{name}}} is in the request's path"
     document.error((*path, "pagination"), message)
     return False
 
@@ -118,7 +118,7 @@ def _check_scopes(document: Document, model: DefinitionModel, path: NodePath, sp
         message = f"lists.{spec.scopes} must be a lookup list without a {{scope}} of its own"
         document.error(location, message)
     if not spec.is_scoped:
-        document.error(location, "is declared, but {scope} stands nowhere in the list's request")
+        document.error(location, "is declared, but {scope} is nowhere in the list's request")
     _check_scoped_parts(document, path, spec)
 
 
@@ -176,7 +176,7 @@ def _check_deletions(document: Document, path: NodePath, spec: List) -> None:
 
 def _check_polled(document: Document, path: NodePath, spec: List) -> None:
     if spec.cursor is None:
-        message = "needs `cursor`; write {kind: none} where the ATS cannot tell what changed"
+        message = "needs `cursor`; write {kind: none} where the ATS cannot say what changed"
         document.error(path, message)
     if isinstance(spec.cursor, UpdatedAtCursor):
         _check_updated_at(document, (*path, "cursor"), spec.cursor)
@@ -200,7 +200,7 @@ def _check_updated_at(document: Document, path: NodePath, cursor: UpdatedAtCurso
     check_placeholders(document, (*path, "body"), cursor.body, bounds)
     used = {use.name for use in names_in([cursor.query, cursor.body])}
     if "from" not in used:
-        document.error(path, "never asks: {from} stands neither in `query` nor in `body`")
+        document.error(path, "never asks: {from} is neither in `query` nor in `body`")
     if cursor.create_only:
         message = (
             "records change, but the ATS sets this moment only at creation: changes would be "

@@ -49,7 +49,7 @@ def _check_auth(document: Document, model: DefinitionModel, names: set[str]) -> 
         return
     _check_sent(document, ("auth", "oauth2"), auth.oauth2, names)
     if "access_token" not in auth.request.placeholders:
-        message = "is declared, but {access_token} stands nowhere in the login's request"
+        message = "is declared, but {access_token} is nowhere in the login's request"
         document.error(("auth", "oauth2"), message)
 
 

@@ -67,7 +67,7 @@ def _check_hired_fields(document: Document, model: DefinitionModel) -> None:
     used = hire.request.placeholders if hire is not None else frozenset()
     for name in model.writes.hired_fields:
         if name not in used:
-            message = f"is declared, but {{{name}}} stands nowhere in `hire`"
+            message = f"is declared, but {{{name}}} is nowhere in `hire`"
             document.error(("writes", "hired_fields", name), message, on_key=True)
 
 
@@ -75,7 +75,7 @@ def _check_guard(
     document: Document, model: DefinitionModel, path: NodePath, write: Write, used: frozenset[str]
 ) -> None:
     if write.guard and "guard" not in used:
-        document.error((*path, "guard"), "is declared, but {guard} stands nowhere in the request")
+        document.error((*path, "guard"), "is declared, but {guard} is nowhere in the request")
     if "guard" in used and not write.guard:
         document.error(
             (*path, "request"), "uses {guard}, but `guard` does not say where it comes from"
@@ -101,9 +101,7 @@ def _check_needs(
             (*path, "request"), "sends a reason, but `writes.reasons` does not say which there are"
         )
     if write.needs_reason and not used & REASON_NAMES:
-        message = (
-            "a reason is needed, but {reason_id} or {reason_name} stands nowhere in the request"
-        )
+        message = "a reason is needed, but {reason_id} or {reason_name} is nowhere in the request"
         document.error((*path, "needs_reason"), message)
 
 
@@ -123,7 +121,7 @@ def _check_choices(
         check_placeholders(document, (*location, "scope"), choice.scope, names)
         read = {use.name for each in choices.values() for use in names_in([each.where, each.scope])}
         if name not in used | read:
-            message = f"is chosen, but {{{name}}} stands nowhere in the request"
+            message = f"is chosen, but {{{name}}} is nowhere in the request"
             document.error(location, message, on_key=True)
         names.add(name)
 

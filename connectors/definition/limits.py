@@ -31,10 +31,10 @@ class WindowLimit(ConfigModel):
         "The header with what is left of this window.", "X-RateLimit-Remaining"
     )
     reset_header: Filled | None = optional_key(
-        "The header that tells when the window ends.", "X-RateLimit-Reset"
+        "The header that says when the window ends.", "X-RateLimit-Reset"
     )
     reset_as: Literal["epoch_s", "epoch_ms", "seconds_left"] = optional_key(
-        "How that header tells it.", "seconds_left", default="epoch_s"
+        "How that header says it.", "seconds_left", default="epoch_s"
     )
 
 
@@ -141,7 +141,7 @@ class Errors(ConfigModel):
     )
     message: JmesPath | None = optional_key(
         "Where the vendor says in words what is wrong, to be shown with a dead letter. "
-        "Without it the usual places are searched.",
+        "Without it the usual fields are searched.",
         "errors[0].detail",
     )
     message_header: Filled | None = optional_key(

@@ -17,7 +17,7 @@ class NoPagination(ConfigModel):
 class _Counted(ConfigModel):
     send_in: Literal["query", "body", "path"] = optional_key(
         "Where the parameter goes. `body`: a dot in it leads into an object, such as "
-        "`variables.page`. `path`: `{<parameter>}` stands in the request's path, such as "
+        "`variables.page`. `path`: `{<parameter>}` is in the request's path, such as "
         "`/people/page/{page}`.",
         "query",
         default="query",
@@ -59,7 +59,7 @@ class CursorPagination(ConfigModel):
     parameter: Filled = Field(description="The parameter that sends it.", examples=["cursor"])
     send_in: Literal["query", "body"] = optional_key(
         "Where the parameter goes. `body`: a dot in it leads into an object, such as "
-        '`variables.after`; a name with a dot of its own stands in quotes, `"a.b".after`; a number '
+        '`variables.after`; a name with a dot of its own is in quotes, `"a.b".after`; a number '
         "leads into a list of the request's, such as `filters.0.value`.",
         "body",
         default="query",
@@ -75,7 +75,7 @@ class CursorPagination(ConfigModel):
     )
     alone: bool = switch("`true`: the cursor must be the only parameter.")
     scroll: bool = switch(
-        "`true`: the vendor keeps the place of the walk and may send the same cursor "
+        "`true`: the vendor keeps the position of the walk and may send the same cursor "
         "on every page. An empty page is the end; a page whose answer was lost is not asked for "
         "again, and an interrupted walk begins from the front. Without it the same cursor may "
         "come again too, but the end must be given by `more` or a missing cursor."

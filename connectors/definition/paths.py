@@ -77,21 +77,21 @@ def _check_functions(node: _Node) -> None:
 
 def joins_used(path: str) -> set[str]:
     """The names X of all `joined.X` that a path reads."""
-    return {name for name in _behind(JOINED, _parsed(path)) if name}
+    return {name for name in _names_after(JOINED, _parsed(path)) if name}
 
 
 def details_used(path: str) -> set[str]:
     """The names X of all `detail.X` that a path reads."""
-    return {name for name in _behind(DETAIL, _parsed(path)) if name}
+    return {name for name in _names_after(DETAIL, _parsed(path)) if name}
 
 
-def names_behind_joins(paths: Iterable[str]) -> dict[str, frozenset[str] | None]:
+def names_after_joins(paths: Iterable[str]) -> dict[str, frozenset[str] | None]:
     """By join X: the names Y of all `joined.X.Y` that paths read; None if they read all of X."""
     found: dict[str, frozenset[str] | None] = {}
     for path in paths:
-        for name, behind in _read_of_joins(_parsed(path)):
+        for name, after in _read_of_joins(_parsed(path)):
             earlier = found.get(name, frozenset())
-            found[name] = None if earlier is None or behind is None else earlier | {behind}
+            found[name] = None if earlier is None or after is None else earlier | {after}
     return found
 
 
@@ -104,7 +104,7 @@ def _read_of_joins(node: _Node) -> Iterator[tuple[str, str | None]]:
         yield from _read_of_joins(child)
 
 
-def _behind(owner: str, node: _Node) -> set[str | None]:
+def _names_after(owner: str, node: _Node) -> set[str | None]:
     """The names X of all `owner.X` below a node; None for one that is no plain name."""
     if node["type"] == "subexpression":
         first, *rest = node["children"]
@@ -112,7 +112,7 @@ def _behind(owner: str, node: _Node) -> set[str | None]:
             return {rest[0]["value"] if rest[0]["type"] == "field" else None}
     found: set[str | None] = set()
     for child in _inner(node):
-        found |= _behind(owner, child)
+        found |= _names_after(owner, child)
     return found
 
 
@@ -145,10 +145,10 @@ def names_read(paths: Iterable[str], *, whole: str | None = None) -> frozenset[s
             return None
         names = {root["value"] for root in roots if root["type"] == "field"}
         if whole is not None and whole in names:
-            behind = _behind(whole, parsed)
-            if None in behind or not behind:
+            after = _names_after(whole, parsed)
+            if None in after or not after:
                 return None
-            names |= {name for name in behind if name}
+            names |= {name for name in after if name}
         found |= names
     return frozenset(found)
 

@@ -110,12 +110,12 @@ class Statuses(ConfigModel):
     )
     names_close: bool = switch(
         "`false`: no usual name means that an application has ended. Where the vendor "
-        "itself tells that, a name of the account's own must not decide it.",
+        "itself says that, a name of the account's own must not decide it.",
         default=True,
         example=False,
     )
     reasons: dict[Literal["rejected", "withdrawn"], Names] = optional_key(
-        "Usual names of rejection reasons that tell rejected from withdrawn.",
+        "Usual names of rejection reasons by which rejected and withdrawn are distinguished.",
         {"withdrawn": ["Withdrew"]},
         make=dict,
     )

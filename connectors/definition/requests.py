@@ -79,11 +79,11 @@ class Api(ConfigModel):
 
     base_url: Filled = Field(
         description="The address before every path; may hold `{options.…}`. An integration's "
-        "`endpoint` takes its place.",
+        "`endpoint` replaces it.",
         examples=["https://api.example.com/v1"],
     )
     prefix: Filled | None = optional_key(
-        "A path that every address has behind the base; not added where an "
+        "A path that every address has after the base; not added where an "
         "integration's `endpoint` already ends with it.",
         "/hiring",
     )
@@ -103,7 +103,7 @@ class Api(ConfigModel):
         "{options.time_zone}",
     )
     check: Request = Field(
-        description="A cheap authorised request that tells whether the credential is good.",
+        description="A cheap authorised request that shows whether the credential is good.",
         examples=[{"get": "/users", "query": {"per_page": "1"}}],
     )
 

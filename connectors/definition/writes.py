@@ -70,7 +70,7 @@ class Stages(ConfigModel):
         default=(),
     )
     slug: Text = optional_key("The value of `{stage_slug}`; nothing for fixed stages.", "slug")
-    position: Text = optional_key("Its place in the pipeline.", "sort_order")
+    position: Text = optional_key("Its position in the pipeline.", "sort_order")
     active: JmesPath | None = optional_key(
         "What holds for a stage in use; others are never chosen for a write. Without it "
         "the usual fields decide: `active`, `enabled`, `archived`, `status`, and the like.",

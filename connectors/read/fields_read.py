@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from connectors.definition.lists import Join, List
-from connectors.definition.paths import DETAIL, joins_used, names_behind_joins, names_read
+from connectors.definition.paths import DETAIL, joins_used, names_after_joins, names_read
 from connectors.read.identify import SCOPE
 from connectors.read.mapping import WHOLE, ApplicationMapper, CandidateMapper
 
@@ -47,7 +47,7 @@ def reads_of(spec: List, mappers: Mappers) -> Reads:
     return Reads(
         candidate_joins,
         application_joins,
-        names_behind_joins((*of_candidate, *of_application)),
+        names_after_joins((*of_candidate, *of_application)),
         None if spec.reads_inline else _names(own, parts, each, spec.detail_reads.keys()),
     )
 

@@ -195,14 +195,14 @@ def _says_more(pagination: PagePagination | OffsetPagination, answer: PageAnswer
 def _flag(path: str, answer: PageAnswer) -> bool:
     found = compile_path(path)(answer.body)
     if not isinstance(found, bool):
-        raise Inconclusive(f"has {_called(found)} at `{path}`, where true or false tells the end")
+        raise Inconclusive(f"has {_called(found)} at `{path}`, where true or false marks the end")
     return found
 
 
 def _count(path: str, answer: PageAnswer) -> int:
     found = compile_path(path)(answer.body)
     if not is_count(found):
-        raise Inconclusive(f"has {_called(found)} at `{path}`, where a number tells the end")
+        raise Inconclusive(f"has {_called(found)} at `{path}`, where a number marks the end")
     return found
 
 

@@ -52,7 +52,7 @@ class AppriseChannel:
             else _TYPES[payload["severity"]],
         )
         if not taken:
-            raise ChannelFailed("The service behind the Apprise address did not take the message.")
+            raise ChannelFailed("The service of the Apprise address did not take the message.")
 
     async def close(self) -> None:
         """Nothing stays open."""

@@ -60,7 +60,7 @@ def show_comparison(found: Comparison) -> None:
     for column in lines.columns:
         column.overflow = "fold"
     for one in found.findings:
-        mark = "[red]mismatch[/]" if one.verdict == "mismatch" else "[yellow]cannot tell[/]"
+        mark = "[red]mismatch[/]" if one.verdict == "mismatch" else "[yellow]unknown[/]"
         lines.add_row(mark, f"{one.line}:{one.column}", escape(one.path), escape(one.message))
     if found.findings:
         out.print(lines)

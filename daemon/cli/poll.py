@@ -94,7 +94,7 @@ async def _poll(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> P
             counts = RunCounts(**{name: found[name] for name in RunCounts.__struct_fields__})
             outcome, error = found["outcome"], found["error_message"]
             return Polled(found["_id"], on.name, outcome, counts, found["details"], error)
-        err.print(f"nobody works on {on.name} any more; polling it here", markup=False)
+        err.print(f"no daemon works on {on.name} any more; polling it here", markup=False)
         lease = found
     async with renewed_leases(on.app):
         return await _poll_here(on, lease, sweep=sweep, accept_deletions=accept_deletions)

@@ -108,7 +108,7 @@ def sentence(event: Row) -> str:
         case "status_update":
             why = f" ({event['reason']})" if event["reason"] else ""
             return f"push {event['outcome']}: {event['previous_status']} -> {event['status']}{why}"
-    decided = f"{event['winner']} won" if event["winner"] else f"{event['state']}, nobody won"
+    decided = f"{event['winner']} won" if event["winner"] else f"{event['state']}, no side won"
     return (
         f"conflict: from {event['base']} to {event['ats']} at the ATS and to "
         f"{event['clearview']} in ClearView; {decided}"

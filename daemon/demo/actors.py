@@ -102,7 +102,7 @@ class BusyAts:
         if kind == "edit_person":
             order["changes"] = {"title": f"Engineer {self.draw.randrange(100)}"}
         done = run_command(self.environment.simulators[name], order)
-        who = done.get("application") or done.get("candidate") or "somebody"
+        who = done.get("application") or done.get("candidate") or "a candidate"
         self.narrate("at the ATS", name, f"{kind.replace('_', ' ')}: {str(who)[:8]}")
 
 

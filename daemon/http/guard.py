@@ -167,7 +167,7 @@ def _require_one_name(request: web.Request) -> None:
     except ValueError:
         authority = ""
     if authority.lower() != named.lower():
-        raise Problem(421, "this name is not served here", "name the same host in both places")
+        raise Problem(421, "this name is not served here", "name the same host in both")
 
 
 def _host_of(url: str) -> str | None:

@@ -196,8 +196,8 @@ def _open_paths() -> dict[str, Any]:
     text = {"type": "string"}
     refused = (421, 429)
     return {
-        "/healthz": _get("Tell if the event loop is alive", "text/plain", text, {503: text}),
-        "/readyz": _get("Tell if the daemon can work", "application/json", ready, {503: ready}),
+        "/healthz": _get("Report if the event loop is alive", "text/plain", text, {503: text}),
+        "/readyz": _get("Report if the daemon can work", "application/json", ready, {503: ready}),
         "/metrics": _get("Get the metrics for Prometheus", "text/plain", text, {}, refused),
         "/": _get("Get the status page", "text/html", text, {503: text}, refused),
         "/webhooks/{name}": {

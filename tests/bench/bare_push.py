@@ -1,6 +1,6 @@
 """The least that a push can cost: a change stream, and a request for each change it shows.
 
-No outbox, no order, no check whether the change is news, no log, no place to go on from. Run as a
+No outbox, no order, no check whether the change is news, no log, no position to resume from. Run as a
 process of its own: `python -m tests.bench.bare_push URI DATABASE ATS [SECONDS INCREMENT]` prints
 `open` and runs until its standard input ends; with a cluster time it begins there.
 """

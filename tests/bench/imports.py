@@ -122,7 +122,7 @@ async def measure(stage: Stage, records: int, repetitions: int) -> SizeResult:
             await stage.prepare(step.variant, records)
             await stage.settle()
             cost = await _run(stage, step, records)
-            _tell(records, repetition, step, cost)
+            _report(records, repetition, step, cost)
             _require_honest(step, records, cost)
             if step.counted:
                 result.costs[step.side, step.work].append(cost)
@@ -156,17 +156,17 @@ async def _run(stage: Stage, step: Step, records: int) -> Cost:
 
 
 async def run_child(spec: Spec) -> Cost:
-    """The cost that a process of its own tells."""
+    """The cost that a process of its own reports."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.child", msgspec.json.encode(spec).decode(), stdout=PIPE
     )
-    told, _ = await process.communicate()
+    printed, _ = await process.communicate()
     if process.returncode:
         raise RuntimeError(f"{spec.side}, {spec.work}: the process failed")
-    return msgspec.json.decode(told.splitlines()[-1], type=Cost)  # logs may stand before it
+    return msgspec.json.decode(printed.splitlines()[-1], type=Cost)  # logs may stand before it
 
 
-def _tell(records: int, repetition: int, step: Step, cost: Cost) -> None:
+def _report(records: int, repetition: int, step: Step, cost: Cost) -> None:
     print(
         f"{records:>9,} #{repetition + 1}  {step.side:<5} {step.work:<22} "
         f"{records / cost.seconds:>9,.0f} rec/s  cpu {cost.client_cpu_s:6.2f} + "

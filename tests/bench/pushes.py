@@ -70,7 +70,7 @@ async def measure(
             for side in (BARE, OURS):
                 found = await _pace(stage, side, rate=rate, first=first, changes=changes)
                 result.latency[side, rate] = found
-                _tell(side, rate, found)
+                _report(side, rate, found)
             first += changes
     since = await _cluster_time(stage)
     for side in (BARE, OURS):
@@ -155,7 +155,7 @@ async def _write_evenly(stage: Stage, side: str, rate: int, keys: range) -> dict
 async def _ids(
     rows: AsyncCollection[dict[str, Any]], external_ids: Sequence[str]
 ) -> dict[str, Any]:
-    """By external id. Whoever edits an application has it before him, and writes by its `_id`."""
+    """By external id. A user who edits an application has read it, and writes by its `_id`."""
     found = rows.find({"external_id": {"$in": external_ids}}, {"external_id": 1})
     return {row["external_id"]: row["_id"] for row in await found.to_list()}
 
@@ -205,7 +205,7 @@ async def _drained(stage: Stage, changes: int) -> float:
     return (len(at) - 1) / ((at[-1] - at[0]) / 1e9)
 
 
-def _tell(side: str, rate: int, found: Latency) -> None:
+def _report(side: str, rate: int, found: Latency) -> None:
     print(
         f"{side:<5} {rate:>4}/s  request p50 {found.request_p50:7.2f} p99 {found.request_p99:7.2f} "
         f"write p50 {found.write_p50:7.2f} p99 {found.write_p99:7.2f} ms",

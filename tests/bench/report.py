@@ -71,7 +71,7 @@ def _verified(size: SizeResult) -> str:
     if not size.costs[OURS, VERIFY]:
         return ""
     rate = size.rate(OURS, VERIFY)
-    return f" Behind all this `verify` compared {rate:,.0f} records/s and found no drift."
+    return f" After all this `verify` compared {rate:,.0f} records/s and found no drift."
 
 
 def _with_range(ratios: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""What a measurement stands on: a mongod of its own, and the ATS in another process."""
+"""What a measurement needs: a mongod of its own, and the ATS in another process."""
 
 import asyncio
 import compileall

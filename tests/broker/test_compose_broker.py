@@ -1,7 +1,7 @@
 """compose.yaml's broker (`--profile broker`), with the user that it makes, and the daemon's address of it.
 
 No Docker is needed: the entrypoint, the command and the health check are run as they are written, with
-Debian's RabbitMQ in place of the image's. Only its folders and its port are other ones.
+Debian's RabbitMQ instead of the image's. Only its folders and its port are other ones.
 """
 
 import re

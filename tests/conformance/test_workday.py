@@ -15,7 +15,7 @@ async def test_a_walk_is_one_run_of_the_report() -> None:
     assert {each["job"]["name"] for each in imported.applications.values()} == {"Analyst"}
 
 
-async def test_the_reason_tells_a_withdrawal_from_a_rejection() -> None:
+async def test_the_reason_decides_between_a_withdrawal_and_a_rejection() -> None:
     ats, imported = Workday(), Imported()
     ats.change()
     async with connected("workday", ats) as (connector, _):

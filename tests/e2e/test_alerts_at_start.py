@@ -1,4 +1,4 @@
-"""What a start tells of, and what it finds open that is over."""
+"""What a start reports, and what it finds open that is over."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,7 +34,7 @@ def with_a_sunset(folder: Path, *, days: int) -> Path:
     return folder
 
 
-async def test_a_start_closes_what_is_over_and_tells_of_an_api_near_its_sunset(
+async def test_a_start_closes_what_is_over_and_reports_an_api_near_its_sunset(
     mongo: TestMongo, tmp_path: Path
 ) -> None:
     definitions = with_a_sunset(tmp_path / "mine", days=20)

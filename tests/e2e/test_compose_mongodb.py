@@ -1,7 +1,7 @@
 """compose.yaml's MongoDB, with authentication and a key file, set up as its health check does it.
 
 No Docker is needed: the entrypoint and the command are run as they are written, with the embedded
-mongod in place of the image's, and the steps of the health check by a driver in place of mongosh.
+mongod instead of the image's, and the steps of the health check by a driver instead of mongosh.
 """
 
 import asyncio

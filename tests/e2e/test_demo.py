@@ -1,4 +1,4 @@
-"""`ats-sync demo` as a newcomer meets it: everything is seen, and nothing is left behind."""
+"""`ats-sync demo` as a newcomer meets it: everything is seen, and nothing is left running."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""`plan`, `verify` and `poll` as processes: what they tell, what they leave alone, how they exit."""
+"""`plan`, `verify` and `poll` as processes: what they show, what they leave alone, how they exit."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ async def test_looking_at_an_empty_mongodb_leaves_it_empty(bench: Workbench) -> 
     assert await bench.clearview.list_collection_names() == []
 
 
-async def test_a_plan_tells_the_push_of_a_status_that_changed_while_no_daemon_ran(
+async def test_a_plan_shows_the_push_of_a_status_that_changed_while_no_daemon_ran(
     bench: Workbench,
 ) -> None:
     await bench.run_once()
@@ -88,7 +88,7 @@ async def _polled_once(bench: Workbench) -> bool:
     return bool(await bench.own["sync_runs"].find_one({"outcome": "success"}))
 
 
-async def test_a_poll_beside_a_daemon_tells_what_the_daemon_imported(bench: Workbench) -> None:
+async def test_a_poll_beside_a_daemon_shows_what_the_daemon_imported(bench: Workbench) -> None:
     async with bench.daemon():
         await until(lambda: _polled_once(bench))
         code, said = await bench.run("poll", "lever", "--sweep", "--config", str(bench.config))

@@ -45,7 +45,7 @@ async def open_alert(bench: Workbench, name: str) -> dict[str, Any]:
     return found[0]
 
 
-async def told(services: ClearViewServices, name: str) -> None:
+async def reported(services: ClearViewServices, name: str) -> None:
     async with asyncio.timeout(60):
         while name not in {n.integration for n in services.notifications}:
             await asyncio.sleep(0.05)
@@ -64,11 +64,11 @@ async def test_a_running_daemon_honours_a_mute_that_another_process_set(
             await bench.run("poll", name, *config)
             alert = await open_alert(bench, name)
             assert (alert["muted_until"] is None) == (name == HEARD)
-        await told(services, HEARD)
+        await reported(services, HEARD)
         before = [n.integration for n in services.notifications]
         code, said = await bench.run("alerts", "unmute", MUTED, *config)
         assert code == 0, said
-        await told(services, MUTED)
+        await reported(services, MUTED)
 
     assert before == [HEARD]
     assert [n.kind for n in services.notifications] == ["auth_refused", "auth_refused"]

@@ -1,4 +1,4 @@
-"""`plan` and `doctor`: what would be done and what is wrong, told by commands that do nothing."""
+"""`plan` and `doctor`: what would be done and what is wrong, shown by commands that do nothing."""
 
 import json
 from collections.abc import AsyncIterator
@@ -27,19 +27,21 @@ async def bench(mongo: TestMongo, tmp_path: Path) -> AsyncIterator[Workbench]:
         yield opened
 
 
-async def told(bench: Workbench, *words: str) -> Any:
+async def answer_of(bench: Workbench, *words: str) -> Any:
     code, said = await bench.run(*words, "--json", "--config", str(bench.config))
     assert code == 0, said
     return json.loads(said)
 
 
-async def test_doctor_tells_stages_without_a_status_and_statuses_without_a_stage(
+async def test_doctor_names_stages_without_a_status_and_statuses_without_a_stage(
     bench: Workbench,
 ) -> None:
     query = {"stage.name": ODD, "deleted_at": None}
     applications = await bench.clearview["applications"].count_documents(query)
 
-    words = [each["words"] for each in await told(bench, "doctor") if each["subject"] == "lever"]
+    words = [
+        each["words"] for each in await answer_of(bench, "doctor") if each["subject"] == "lever"
+    ]
 
     assert applications > 0
     assert (
@@ -49,7 +51,7 @@ async def test_doctor_tells_stages_without_a_status_and_statuses_without_a_stage
     assert any(w.startswith("no stage for ") and "assessment" in w for w in words)
 
 
-async def test_plan_shows_the_exact_request_of_a_change_that_nobody_has_read_yet(
+async def test_plan_shows_the_exact_request_of_a_change_that_no_one_has_read_yet(
     bench: Workbench,
 ) -> None:
     applications = bench.clearview["applications"]
@@ -58,7 +60,7 @@ async def test_plan_shows_the_exact_request_of_a_change_that_nobody_has_read_yet
     await applications.update_one({"_id": row["_id"]}, {"$set": {"status": "offer"}})
     before = await bench.own["status_outbox"].find().to_list()
 
-    [push] = (await told(bench, "plan", "lever"))["pushes"]
+    [push] = (await answer_of(bench, "plan", "lever"))["pushes"]
     _, said = await bench.run("plan", "lever", "--config", str(bench.config))
     await bench.run_once()
 
@@ -81,7 +83,7 @@ async def test_plan_shows_what_waits_in_the_outbox_once(bench: Workbench) -> Non
     await applications.update_one({"_id": row["_id"]}, {"$set": {"status": "offer"}})
     await bench.run_once()
 
-    [push] = (await told(bench, "plan", "lever"))["pushes"]
+    [push] = (await answer_of(bench, "plan", "lever"))["pushes"]
     [waiting] = await bench.own["status_outbox"].find().to_list()
 
     assert push["state"] == waiting["state"] == "pending"

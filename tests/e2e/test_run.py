@@ -1,4 +1,4 @@
-"""`ats-sync run` as a process: pushes at once, survives what breaks, ends when it is told to."""
+"""`ats-sync run` as a process: pushes at once, survives what breaks, ends when it is asked to."""
 
 import asyncio
 import json
@@ -33,8 +33,8 @@ async def imported(bench: Workbench) -> None:
     async def all_polled() -> bool:
         runs = await bench.documents("sync_runs")
         polled = {r["integration"] for r in runs if r["outcome"] == "success"}
-        places = {row["_id"] for row in await bench.documents("checkpoints")}
-        return polled >= set(bench.simulators) and "stream:applications" in places
+        positions = {row["_id"] for row in await bench.documents("checkpoints")}
+        return polled >= set(bench.simulators) and "stream:applications" in positions
 
     await until(all_polled)
 
@@ -144,19 +144,19 @@ async def test_a_refused_credential_pauses_alone_and_recovers_by_itself(bench: W
         bench.simulators["lever"].faults.add(Fault("error", status=401, count=None))
         await ask(bench, "lever")
 
-        async def told() -> bool:
+        async def reported() -> bool:
             rows = await bench.documents("alerts")
             return any(r["kind"] == "auth_refused" and r["resolved_at"] is None for r in rows)
 
-        await until(told)
+        await until(reported)
         bench.simulators["lever"].faults.clear()
         await ask(bench, "lever")
 
-        async def mended() -> bool:
+        async def recovered() -> bool:
             rows = await bench.documents("alerts")
             return all(r["resolved_at"] is not None for r in rows)
 
-        await until(mended)
+        await until(recovered)
 
     [alert] = [a for a in await bench.documents("alerts") if a["kind"] == "auth_refused"]
     assert alert["integration"] == "lever"

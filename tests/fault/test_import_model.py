@@ -109,28 +109,26 @@ class ImportMachine(RuleBasedStateMachine):
             self.ats.put(list_name, external_id, person=external_id, **fields)
 
     @rule(person=people, name=names)
-    def somebody_applies_or_is_renamed(self, person: str, name: str) -> None:
+    def someone_applies_or_is_renamed(self, person: str, name: str) -> None:
         self.ats.tick()
         self.add(person, name)
 
     @rule(person=people, status=statuses)
-    def somebody_is_moved(self, person: str, status: str) -> None:
+    def someone_is_moved(self, person: str, status: str) -> None:
         list_name = self.lists[-1]
         if person in self.ats.rows.get(list_name, {}):
             self.ats.tick()
             self.ats.put(list_name, person, status=status)
 
     @rule(person=people, status=statuses, minutes=st.integers(-5, 5))
-    def somebody_is_moved_under_a_skewed_clock(
-        self, person: str, status: str, minutes: int
-    ) -> None:
+    def someone_is_moved_under_a_skewed_clock(self, person: str, status: str, minutes: int) -> None:
         list_name = self.lists[-1]
         if person in self.ats.rows.get(list_name, {}):
             stamp = self.ats.tick() + timedelta(minutes=minutes)
             self.ats.put(list_name, person, stamp=stamp, status=status)
 
     @rule(person=people, name=names)
-    def somebody_is_edited_and_the_timestamp_stays(self, person: str, name: str) -> None:
+    def someone_is_edited_and_the_timestamp_stays(self, person: str, name: str) -> None:
         row = self.ats.rows.get(self.lists[0], {}).get(person)
         if row is not None:
             row.fields["name"] = name
@@ -155,7 +153,7 @@ class ImportMachine(RuleBasedStateMachine):
         self.quiet = False
 
     @rule(person=people)
-    def somebody_is_deleted(self, person: str) -> None:
+    def someone_is_deleted(self, person: str) -> None:
         for list_name in self.lists:
             self.ats.rows.get(list_name, {}).pop(person, None)
         self.quiet = False
@@ -167,8 +165,8 @@ class ImportMachine(RuleBasedStateMachine):
         def edit(_list_name: str, number: int) -> None:
             if number == page:
                 self.bench.connector.on_page = None
-                self.somebody_applies_or_is_renamed(person, name)
-                self.somebody_is_moved(person, status)
+                self.someone_applies_or_is_renamed(person, name)
+                self.someone_is_moved(person, status)
 
         self.bench.connector.on_page = edit
 
@@ -235,7 +233,7 @@ class ImportMachine(RuleBasedStateMachine):
             assert alive == set(self.ats.rows.get(self.lists[0], {}))
 
     @invariant()
-    def nobody_is_doubled_and_nobody_present_was_deleted_for_good(self) -> None:
+    def no_one_is_doubled_and_no_one_present_was_deleted_for_good(self) -> None:
         if not hasattr(self, "bench"):
             return
         rows = self.run(self.bench.rows("candidates"))

@@ -81,7 +81,9 @@ async def test_replicas_reporting_at_once_share_one_document(
     assert row["count"] == 20
 
 
-async def test_subjects_and_integrations_are_told_apart(opened: Mongo, clock: MovingClock) -> None:
+async def test_subjects_and_integrations_are_distinguished(
+    opened: Mongo, clock: MovingClock
+) -> None:
     alerts = AlertStore(opened, clock)
     for condition in (a_condition("a"), a_condition("b"), a_condition("a", subject="x")):
         await alerts.raise_condition(condition)

@@ -81,7 +81,7 @@ async def test_missed_periods_are_exported_in_order_and_a_bounded_number_at_a_ti
     assert [sent for sent, _ in world.ats.reports][4:] == [key(3, 4), key(4, 5)]
 
 
-async def test_a_failed_period_is_logged_told_and_exported_later_before_newer_ones(
+async def test_a_failed_period_is_logged_reported_and_exported_later_before_newer_ones(
     opened: Mongo,
 ) -> None:
     world = a_world(opened)
@@ -117,7 +117,7 @@ async def test_a_failed_period_rests_unless_asked_for(opened: Mongo) -> None:
     assert [period.key for period in asked.exported] == [key(-1, 0)]
 
 
-async def test_an_ats_without_the_operation_is_told_apart_from_a_failure(opened: Mongo) -> None:
+async def test_an_ats_without_the_operation_is_distinguished_from_a_failure(opened: Mongo) -> None:
     world = a_world(opened, analytics=None)
     outcome = await world.job().run()
 

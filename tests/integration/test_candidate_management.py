@@ -1,4 +1,4 @@
-"""Both ways of handing candidates to ClearView end in the same state and tell the same."""
+"""Both ways of handing candidates to ClearView end in the same state and report the same."""
 
 import random
 from collections.abc import AsyncIterator
@@ -109,7 +109,9 @@ async def test_new_records_are_written_whole(management: Any, opened: Mongo) -> 
     assert row["import_id"] is not None
 
 
-async def test_what_is_there_already_is_left_alone_and_told(management: Any, opened: Mongo) -> None:
+async def test_what_is_there_already_is_left_alone_and_reported(
+    management: Any, opened: Mongo
+) -> None:
     store, integration = management
     first = {"new_candidates": [a_candidate("c1", first_name="Ada")]}
     applications = {"new_applications": [an_application("a1", "c1")]}
@@ -154,7 +156,7 @@ async def test_a_patch_changes_its_fields_and_no_others(management: Any, opened:
     assert state["a1"]["custom_fields"] == {"n": None}
 
 
-async def test_a_status_that_moved_on_is_told_and_the_rest_is_set(
+async def test_a_status_that_moved_on_is_reported_and_the_rest_is_set(
     management: Any, opened: Mongo
 ) -> None:
     store, integration = management
@@ -350,7 +352,7 @@ async def test_more_than_a_full_batch_goes_in_several_requests(
     assert services.requests == ["POST /candidates:batchUpsert"] * 3
 
 
-async def test_an_application_unknown_to_clearview_is_told(
+async def test_an_application_unknown_to_clearview_is_reported(
     http: ClearViewHttp, opened: Mongo
 ) -> None:
     store = HttpCandidateManagement(http, opened, uuid4())

@@ -180,7 +180,7 @@ async def test_a_document_that_is_gone_fails_and_is_not_made_again(
     assert (await stored(mongo, "applications"))["a2"]["source"] == "x"
 
 
-async def test_a_refusal_and_a_moved_status_are_told_apart(
+async def test_a_refusal_and_a_moved_status_are_distinguished(
     store: MongoCandidateManagement, mongo: TestMongo
 ) -> None:
     await store.apply(batch(new_applications=[application(f"a{n}") for n in range(3)]))

@@ -163,7 +163,7 @@ async def test_a_record_without_a_usable_id_is_counted_and_never_stored(bench: I
     assert await bench.count("candidates_import_log", status="Failed") == 0
 
 
-async def test_nobody_is_gone_from_a_listing_that_shows_a_record_without_a_usable_id(
+async def test_no_one_is_gone_from_a_listing_that_shows_a_record_without_a_usable_id(
     bench: ImportBench,
 ) -> None:
     await bench.poll()
@@ -331,7 +331,7 @@ def archive(bench: ImportBench, *people: str) -> None:
         put(bench, person, list_name="archived", **fields)
 
 
-async def test_whoever_moves_to_another_list_of_the_same_kind_is_not_gone(
+async def test_a_person_who_moves_to_another_list_of_the_same_kind_is_not_gone(
     bench: ImportBench,
 ) -> None:
     wild(bench).archive = True
@@ -352,7 +352,7 @@ async def test_whoever_moves_to_another_list_of_the_same_kind_is_not_gone(
     assert [line["changed_fields"] for line in log if line["change"] != "created"] == []
 
 
-async def test_nobody_is_gone_while_a_list_of_the_same_kind_cannot_be_read(
+async def test_no_one_is_gone_while_a_list_of_the_same_kind_cannot_be_read(
     bench: ImportBench,
 ) -> None:
     wild(bench).archive = True

@@ -72,7 +72,7 @@ async def test_an_edit_is_imported_with_its_fields_and_only_those(bench: ImportB
     assert [row["changed_fields"] for row in updated] == [["company"]]
 
 
-async def test_a_new_applicant_is_one_version_although_two_lists_tell_of_them(
+async def test_a_new_applicant_is_one_version_although_two_lists_report_them(
     bench: ImportBench,
 ) -> None:
     ats = bench.connector.ats
@@ -292,7 +292,7 @@ async def test_many_missing_records_stop_with_an_alert_and_touch_nothing(
     assert await bench.count("alerts", kind="deletion_brake", resolved_at=None) == 0
 
 
-async def test_an_emptied_listing_deletes_nobody(bench: ImportBench) -> None:
+async def test_an_emptied_listing_deletes_no_one(bench: ImportBench) -> None:
     ats = bench.connector.ats
     populate(ats, 5)
     await bench.poll()
@@ -443,7 +443,7 @@ async def test_lookups_that_change_nothing_for_the_records_write_nothing_about_t
     assert after == before
 
 
-async def test_what_changed_is_mapped_anew_once(bench: ImportBench) -> None:
+async def test_what_changed_is_mapped_again_once(bench: ImportBench) -> None:
     populate(bench.connector.ats, 4)
     await bench.poll()
     bench.connector.lookups = "renamed"

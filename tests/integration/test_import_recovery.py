@@ -24,7 +24,7 @@ pytestmark = pytest.mark.mongo
 
 
 class Killed(BaseException):
-    """Stands for the end of the process: nothing that comes later happens."""
+    """The end of the process: nothing that comes later happens."""
 
 
 @pytest.fixture
@@ -44,15 +44,15 @@ def put(bench: ImportBench, person: str, *, status: str | None = None, **fields:
 
 
 class DyingClearView(MongoCandidateManagement):
-    """Dies before or behind its first write of one kind."""
+    """Dies before or after its first write of one kind."""
 
-    def __init__(self, bench: ImportBench, *, behind: bool) -> None:
+    def __init__(self, bench: ImportBench, *, after: bool) -> None:
         super().__init__(bench.mongo, bench.integration)
-        self.behind = behind
+        self.after = after
 
     async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
         if batch.application_patches or batch.candidate_patches:
-            if self.behind:
+            if self.after:
                 await super().apply(batch)
             raise Killed
         return await super().apply(batch)
@@ -94,11 +94,11 @@ async def recruiter_sets(bench: ImportBench, person: str, status: str) -> None:
 async def test_a_status_set_back_after_the_import_wrote_it_is_not_written_over(
     bench: ImportBench,
 ) -> None:
-    """To the comparison it looks untouched: only the stamp tells that ClearView was written."""
+    """To the comparison it looks untouched: only the stamp shows that ClearView was written."""
     await bench.poll()
     put(bench, "2", status="interview")
     with pytest.raises(Killed):
-        await poll_with(bench, clearview=DyingClearView(bench, behind=True))
+        await poll_with(bench, clearview=DyingClearView(bench, after=True))
     await recruiter_sets(bench, "2", "new")
 
     await bench.poll()
@@ -116,7 +116,7 @@ async def test_a_conflict_is_on_record_although_the_import_died_when_it_had_sett
     put(bench, "2", status="interview")
     await recruiter_sets(bench, "2", "offer")
     with pytest.raises(Killed):
-        await poll_with(bench, clearview=DyingClearView(bench, behind=True))
+        await poll_with(bench, clearview=DyingClearView(bench, after=True))
 
     await bench.poll()
 
@@ -133,7 +133,7 @@ async def test_a_returned_candidate_is_alive_although_the_import_died_on_the_way
     await bench.poll(sweep=True)
     bench.connector.ats.rows["candidates"]["2"] = row
     with pytest.raises(Killed):
-        await poll_with(bench, sweep=True, clearview=DyingClearView(bench, behind=False))
+        await poll_with(bench, sweep=True, clearview=DyingClearView(bench, after=False))
 
     await bench.poll()
 
@@ -185,7 +185,7 @@ async def test_documents_clearview_had_before_are_brought_in_line_after_a_kill_t
         await bench.mongo.own[name].delete_many({})
     put(bench, "2", status="offer", company="New")
     with pytest.raises(Killed):
-        await poll_with(bench, clearview=DyingClearView(bench, behind=False))
+        await poll_with(bench, clearview=DyingClearView(bench, after=False))
 
     await bench.poll()
 
@@ -229,7 +229,7 @@ async def test_a_record_that_fails_and_becomes_what_it_was_is_no_failure_any_mor
 async def test_every_status_that_an_import_sets_carries_its_stamp_in_the_same_write(
     bench: ImportBench,
 ) -> None:
-    """A second write with an equal stamp would look like a person's to whoever watches."""
+    """A second write with an equal stamp would look like a person's to an observer."""
     await bench.poll()
     put(bench, "2", status="interview")
     seen: list[Mapping[str, Any]] = []
@@ -264,7 +264,7 @@ async def test_two_records_of_one_new_person_on_one_page_end_as_the_later_one_sa
 
 
 class WatchedSnapshots(MongoSnapshots):
-    """Tells when each page of a list is stored."""
+    """Reports when each page of a list is stored."""
 
     def __init__(self, bench: ImportBench) -> None:
         super().__init__(bench.mongo, bench.integration)

@@ -81,7 +81,7 @@ async def test_so_many_pages_are_written_at_once_as_there_is_room_for_and_all_im
 
 
 class SlowConnector(FakeConnector):
-    """Its ATS lets the first page wait until it is told to answer."""
+    """Its ATS lets the first page wait until it is asked to answer."""
 
     answers: asyncio.Event
     asked: asyncio.Event
@@ -129,7 +129,7 @@ class Seen:
     positions: list[Any]
 
 
-class ToldCheckpoints(MongoCheckpoints):
+class ObservedCheckpoints(MongoCheckpoints):
     seen: Seen
 
     async def save(self, key: str, value: Mapping[str, Any], *, fence: int) -> None:
@@ -156,7 +156,7 @@ async def test_a_page_is_announced_while_the_one_before_it_is_written_and_moves_
     connector, clock = account("acme", people=7), MovingClock(START)
     identity = integration_id("acme")
     snapshots = HeldSnapshots(opened, identity)
-    checkpoints = ToldCheckpoints(opened, clock)
+    checkpoints = ObservedCheckpoints(opened, clock)
     seen = snapshots.seen = checkpoints.seen = Seen(asyncio.Event(), [])
     ports = import_ports(opened, identity, clock)
     ports = replace(ports, snapshots=snapshots, checkpoints=checkpoints)

@@ -30,7 +30,7 @@ async def test_every_part_is_inserted(mongo: TestMongo) -> None:
     assert await mongo.db["rows"].count_documents({}) == 2 * PART + 1
 
 
-async def test_what_was_there_and_what_is_refused_is_told_from_every_part(
+async def test_what_was_there_and_what_is_refused_is_reported_from_every_part(
     mongo: TestMongo,
 ) -> None:
     collection = mongo.db["rows"]

@@ -422,7 +422,7 @@ def test_an_armed_watchdog_bites_once_however_often_it_was_armed() -> None:
     assert bites == [75]
 
 
-async def test_a_close_that_hangs_or_fails_is_given_up_and_told() -> None:
+async def test_a_close_that_hangs_or_fails_is_given_up_and_reported() -> None:
     async def fail() -> None:
         raise OSError
 

@@ -48,7 +48,7 @@ async def channel(services: ClearViewServices) -> AsyncIterator[HttpChannel]:
     await opened.close()
 
 
-class Desk:
+class Notifications:
     """Alerts, queue and sender on one MongoDB and one moved clock."""
 
     def __init__(
@@ -99,15 +99,15 @@ def said(services: ClearViewServices) -> list[tuple[str, str | None]]:
 async def test_one_message_opens_and_one_resolves(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel)
+    notifications = Notifications(opened, channel)
     for _ in range(4):
-        await desk.alerts.raise_condition(failing("acme"))
-        await desk.after(20 * SECONDS)
+        await notifications.alerts.raise_condition(failing("acme"))
+        await notifications.after(20 * SECONDS)
     assert said(services) == [("open", "acme")]
 
-    await desk.alerts.resolve("integration_failing:acme")
-    await desk.after(20 * SECONDS)
-    await desk.after(timedelta(days=3))
+    await notifications.alerts.resolve("integration_failing:acme")
+    await notifications.after(20 * SECONDS)
+    await notifications.after(timedelta(days=3))
 
     assert said(services) == [("open", "acme"), ("resolved", "acme")]
     assert services.notifications[1].title == "Resolved: acme is failing"
@@ -116,28 +116,28 @@ async def test_one_message_opens_and_one_resolves(
 async def test_reminders_follow_after_one_four_and_twenty_four_hours(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel)
-    await desk.alerts.raise_condition(failing("acme"))
-    told_after = []
+    notifications = Notifications(opened, channel)
+    await notifications.alerts.raise_condition(failing("acme"))
+    sent_after = []
     for hour in range(60):
         before = len(services.notifications)
-        await desk.after(timedelta(hours=1) if hour else 20 * SECONDS)
+        await notifications.after(timedelta(hours=1) if hour else 20 * SECONDS)
         if len(services.notifications) > before:
-            told_after.append(hour)
+            sent_after.append(hour)
 
-    assert told_after == [0, 1, 5, 29, 53]
+    assert sent_after == [0, 1, 5, 29, 53]
 
 
 async def test_a_hundred_integrations_failing_on_one_cause_are_one_message(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel)
+    notifications = Notifications(opened, channel)
     for number in range(100):
-        await desk.alerts.raise_condition(failing(f"tenant-{number}"))
-    await desk.after(20 * SECONDS)
+        await notifications.alerts.raise_condition(failing(f"tenant-{number}"))
+    await notifications.after(20 * SECONDS)
     for number in range(100):
-        await desk.alerts.resolve(f"integration_failing:tenant-{number}")
-    await desk.after(20 * SECONDS)
+        await notifications.alerts.resolve(f"integration_failing:tenant-{number}")
+    await notifications.after(20 * SECONDS)
 
     assert said(services) == [("open", None), ("resolved", None)]
     assert services.notifications[0].details["count"] == 100
@@ -146,23 +146,23 @@ async def test_a_hundred_integrations_failing_on_one_cause_are_one_message(
 async def test_a_storm_that_gathers_over_a_minute_is_one_message_too(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel)
+    notifications = Notifications(opened, channel)
     for number in range(20):
-        await desk.alerts.raise_condition(failing(f"tenant-{number}"))
-        await desk.after(4 * SECONDS)
-    await desk.after(10 * SECONDS)
+        await notifications.alerts.raise_condition(failing(f"tenant-{number}"))
+        await notifications.after(4 * SECONDS)
+    await notifications.after(10 * SECONDS)
 
     assert said(services) == [("open", None)]
     assert services.notifications[0].details["count"] == 20
 
 
-async def test_a_condition_that_comes_and_goes_at_once_is_told_in_order(
+async def test_a_condition_that_comes_and_goes_at_once_is_reported_in_order(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel)
-    await desk.alerts.raise_condition(failing("acme"))
-    await desk.alerts.resolve("integration_failing:acme")
-    await desk.after(20 * SECONDS)
+    notifications = Notifications(opened, channel)
+    await notifications.alerts.raise_condition(failing("acme"))
+    await notifications.alerts.resolve("integration_failing:acme")
+    await notifications.after(20 * SECONDS)
 
     assert said(services) == [("open", "acme"), ("resolved", "acme")]
 
@@ -172,22 +172,22 @@ async def test_a_condition_that_comes_and_goes_at_once_is_told_in_order(
 async def test_a_muted_condition_is_silent_until_the_mute_ends(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices, what: str, muted_first: bool
 ) -> None:
-    desk = Desk(opened, channel)
-    until = desk.clock.now() + timedelta(hours=2)
+    notifications = Notifications(opened, channel)
+    until = notifications.clock.now() + timedelta(hours=2)
     if muted_first:
-        await desk.mutes.mute(what, until)
-        await desk.alerts.raise_condition(failing("acme"))
+        await notifications.mutes.mute(what, until)
+        await notifications.alerts.raise_condition(failing("acme"))
     else:
-        await desk.alerts.raise_condition(failing("acme"))
-        await desk.mutes.mute(what, until)
-    await desk.alerts.raise_condition(
+        await notifications.alerts.raise_condition(failing("acme"))
+        await notifications.mutes.mute(what, until)
+    await notifications.alerts.raise_condition(
         auth_refused(IntegrationRef("b", integration_id("b")), status=401)
     )
-    (row,) = [r for r in await listed(desk.alerts) if r["integration"] == "acme"]
-    await desk.after(timedelta(hours=2) - SECONDS)
+    (row,) = [r for r in await listed(notifications.alerts) if r["integration"] == "acme"]
+    await notifications.after(timedelta(hours=2) - SECONDS)
     silent_so_far = said(services) == [("open", "b")]
 
-    await desk.after(SECONDS)
+    await notifications.after(SECONDS)
 
     assert row["muted_until"] == until
     assert silent_so_far
@@ -197,49 +197,49 @@ async def test_a_muted_condition_is_silent_until_the_mute_ends(
 async def test_no_reminder_under_a_mute_and_one_when_it_ends(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel)
-    await desk.alerts.raise_condition(failing("acme"))
-    await desk.after(20 * SECONDS)
-    await desk.mutes.mute("acme", desk.clock.now() + timedelta(hours=3))
+    notifications = Notifications(opened, channel)
+    await notifications.alerts.raise_condition(failing("acme"))
+    await notifications.after(20 * SECONDS)
+    await notifications.mutes.mute("acme", notifications.clock.now() + timedelta(hours=3))
     for _ in range(6):
-        await desk.after(timedelta(minutes=29))
+        await notifications.after(timedelta(minutes=29))
     assert said(services) == [("open", "acme")]
 
-    await desk.after(timedelta(minutes=30))
+    await notifications.after(timedelta(minutes=30))
 
     titles = [n.title for n in services.notifications]
     assert titles == ["acme is failing", "Still: acme is failing"]
 
 
-async def test_what_was_told_before_a_mute_is_told_to_be_over_at_once(
+async def test_what_was_sent_before_a_mute_is_reported_as_over_at_once(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel)
-    await desk.alerts.raise_condition(failing("acme"))
-    await desk.after(20 * SECONDS)
-    await desk.mutes.mute("acme", desk.clock.now() + timedelta(hours=3))
-    await desk.alerts.resolve("integration_failing:acme")
-    await desk.after(20 * SECONDS)
+    notifications = Notifications(opened, channel)
+    await notifications.alerts.raise_condition(failing("acme"))
+    await notifications.after(20 * SECONDS)
+    await notifications.mutes.mute("acme", notifications.clock.now() + timedelta(hours=3))
+    await notifications.alerts.resolve("integration_failing:acme")
+    await notifications.after(20 * SECONDS)
     assert said(services) == [("open", "acme"), ("resolved", "acme")]
 
-    await desk.alerts.raise_condition(failing("acme"))
-    await desk.alerts.resolve("integration_failing:acme")
-    await desk.after(timedelta(days=1))
+    await notifications.alerts.raise_condition(failing("acme"))
+    await notifications.alerts.resolve("integration_failing:acme")
+    await notifications.after(timedelta(days=1))
 
     assert said(services) == [("open", "acme"), ("resolved", "acme")]
 
 
-async def test_an_unmuted_condition_is_told_at_once_if_it_is_time(
+async def test_an_unmuted_condition_is_sent_at_once_if_it_is_time(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel)
+    notifications = Notifications(opened, channel)
     for name in ("acme", "b"):
-        await desk.alerts.raise_condition(failing(name))
-    await desk.mutes.mute("acme", desk.clock.now() + timedelta(days=1))
-    await desk.after(20 * SECONDS)
-    await desk.mutes.mute("b", desk.clock.now() + timedelta(days=1))
-    unmuted = [await desk.mutes.unmute(name) for name in ("acme", "b", "b")]
-    await desk.after(SECONDS)
+        await notifications.alerts.raise_condition(failing(name))
+    await notifications.mutes.mute("acme", notifications.clock.now() + timedelta(days=1))
+    await notifications.after(20 * SECONDS)
+    await notifications.mutes.mute("b", notifications.clock.now() + timedelta(days=1))
+    unmuted = [await notifications.mutes.unmute(name) for name in ("acme", "b", "b")]
+    await notifications.after(SECONDS)
 
     assert unmuted == [True, True, False]
     assert said(services) == [("open", "b"), ("open", "acme")]
@@ -260,32 +260,32 @@ async def test_an_unmuted_condition_is_told_at_once_if_it_is_time(
 async def test_a_message_gets_through_once_the_service_is_well_again(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices, fault: Fault
 ) -> None:
-    desk = Desk(opened, channel)
+    notifications = Notifications(opened, channel)
     services.faults.add(fault)
-    await desk.alerts.raise_condition(failing("acme"))
-    await desk.after(20 * SECONDS)
-    await desk.alerts.resolve("integration_failing:acme")
+    await notifications.alerts.raise_condition(failing("acme"))
+    await notifications.after(20 * SECONDS)
+    await notifications.alerts.resolve("integration_failing:acme")
     for _ in range(6):
-        await desk.after(30 * SECONDS)
+        await notifications.after(30 * SECONDS)
 
     assert said(services) == [("open", "acme"), ("resolved", "acme")]
-    assert await desk.queued("delivered") == 2
+    assert await notifications.queued("delivered") == 2
 
 
 async def test_a_refused_message_is_given_up_and_the_next_one_goes(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel)
+    notifications = Notifications(opened, channel)
     services.faults.add(Fault("error", status=422))
-    await desk.alerts.raise_condition(failing("acme"))
-    await desk.after(20 * SECONDS)
-    await desk.alerts.raise_condition(
+    await notifications.alerts.raise_condition(failing("acme"))
+    await notifications.after(20 * SECONDS)
+    await notifications.alerts.raise_condition(
         auth_refused(IntegrationRef("b", integration_id("b")), status=401)
     )
-    await desk.after(20 * SECONDS)
+    await notifications.after(20 * SECONDS)
 
     assert said(services) == [("open", "b")]
-    assert await desk.queued("dead") == 1
+    assert await notifications.queued("dead") == 1
 
 
 class Broken:
@@ -312,9 +312,9 @@ async def test_a_broken_channel_delays_no_other_one(
 ) -> None:
     broken = Broken(hangs=hangs)
     limits = SenderLimits(send_timeout=timedelta(minutes=1))
-    desk = Desk(opened, broken, channel, limits=limits)
-    await desk.alerts.raise_condition(failing("acme"))
-    sending = asyncio.create_task(desk.after(20 * SECONDS))
+    notifications = Notifications(opened, broken, channel, limits=limits)
+    await notifications.alerts.raise_condition(failing("acme"))
+    sending = asyncio.create_task(notifications.after(20 * SECONDS))
     await until(lambda: bool(services.notifications))
     sending.cancel()
     await asyncio.wait([sending])
@@ -323,18 +323,18 @@ async def test_a_broken_channel_delays_no_other_one(
     assert said(services) == [("open", "acme")]
 
 
-async def test_a_channel_down_past_the_horizon_is_told_to_the_others(
+async def test_a_channel_down_past_the_horizon_is_reported_to_the_others(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, Broken(hangs=False), channel)
-    await desk.alerts.raise_condition(failing("acme"))
-    await desk.after(20 * SECONDS)
-    await desk.after(timedelta(hours=25))
-    await desk.after(20 * SECONDS)
+    notifications = Notifications(opened, Broken(hangs=False), channel)
+    await notifications.alerts.raise_condition(failing("acme"))
+    await notifications.after(20 * SECONDS)
+    await notifications.after(timedelta(hours=25))
+    await notifications.after(20 * SECONDS)
 
     kinds = [n.kind for n in services.notifications]
     assert kinds.count("notification_undelivered") == 1
-    assert await desk.queued("dead") >= 1
+    assert await notifications.queued("dead") >= 1
     about_itself = {"channel": "broken", "payload.kind": "notification_undelivered"}
     assert await opened.own.notification_queue.count_documents(about_itself) == 0
 
@@ -342,14 +342,14 @@ async def test_a_channel_down_past_the_horizon_is_told_to_the_others(
 async def test_messages_to_a_channel_that_is_no_more_are_given_up_in_time(
     opened: Mongo, channel: HttpChannel
 ) -> None:
-    desk = Desk(opened, Broken(hangs=False))
-    await desk.alerts.raise_condition(failing("acme"))
-    await desk.after(20 * SECONDS)
-    desk.sender = desk.another_sender(channel)
-    await desk.after(timedelta(hours=1))
-    assert await desk.queued("dead") == 0
+    notifications = Notifications(opened, Broken(hangs=False))
+    await notifications.alerts.raise_condition(failing("acme"))
+    await notifications.after(20 * SECONDS)
+    notifications.sender = notifications.another_sender(channel)
+    await notifications.after(timedelta(hours=1))
+    assert await notifications.queued("dead") == 0
 
-    await desk.after(timedelta(hours=24))
+    await notifications.after(timedelta(hours=24))
 
     row = await opened.own.notification_queue.find_one({"state": "dead"})
     assert row is not None
@@ -359,14 +359,14 @@ async def test_messages_to_a_channel_that_is_no_more_are_given_up_in_time(
 async def test_replicas_together_say_a_thing_once(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened)
-    senders = [desk.another_sender(channel) for _ in range(4)]
+    notifications = Notifications(opened)
+    senders = [notifications.another_sender(channel) for _ in range(4)]
     for number in range(6):
-        await desk.alerts.raise_condition(
+        await notifications.alerts.raise_condition(
             auth_refused(IntegrationRef(f"t{number}", UUID(int=number)), status=401)
         )
-        await desk.alerts.raise_condition(failing(f"f{number % 2}"))
-    desk.clock.advance(20 * SECONDS)
+        await notifications.alerts.raise_condition(failing(f"f{number % 2}"))
+    notifications.clock.advance(20 * SECONDS)
     await asyncio.gather(*(sender.drain_once() for sender in senders))
     await asyncio.gather(*(sender.drain_once() for sender in senders))
 
@@ -399,25 +399,25 @@ class DiesAfter:
 async def test_a_planner_killed_anywhere_loses_and_doubles_nothing(
     opened: Mongo, services: ClearViewServices, channel: HttpChannel, calls: int
 ) -> None:
-    desk = Desk(opened, channel)
+    notifications = Notifications(opened, channel)
     second = Recorder()
     for name in ("a", "b", "c"):
-        await desk.alerts.raise_condition(failing(name))
-    desk.clock.advance(20 * SECONDS)
+        await notifications.alerts.raise_condition(failing(name))
+    notifications.clock.advance(20 * SECONDS)
     left = [calls]
     doomed = NotificationSender(
-        alerts=desk.alerts,
-        alert_states=DiesAfter(desk.alerts, left),
-        queue=DiesAfter(desk.queue, left),
+        alerts=notifications.alerts,
+        alert_states=DiesAfter(notifications.alerts, left),
+        queue=DiesAfter(notifications.queue, left),
         channels=[channel, second],
-        clock=desk.clock,
+        clock=notifications.clock,
     )
     with suppress(Killed):
         await doomed.plan()
-    await desk.alerts.raise_condition(failing("d"))
-    survivor = desk.another_sender(channel, second)
+    await notifications.alerts.raise_condition(failing("d"))
+    survivor = notifications.another_sender(channel, second)
     for _ in range(5):
-        desk.clock.advance(timedelta(minutes=4))
+        notifications.clock.advance(timedelta(minutes=4))
         await survivor.drain_once()
 
     assert said(services)[0] == ("open", None)
@@ -425,7 +425,7 @@ async def test_a_planner_killed_anywhere_loses_and_doubles_nothing(
         i for n in services.notifications for i in n.details.get("integrations", [n.integration])
     ]
     assert sorted(names) == ["a", "b", "c", "d"]
-    assert sorted(second.told) == ["a", "b", "c", "d"]
+    assert sorted(second.received) == ["a", "b", "c", "d"]
 
 
 class Recorder:
@@ -434,24 +434,26 @@ class Recorder:
     name = "recorder"
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.received: list[str] = []
         self.closed = False
 
     async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:
-        self.told += payload["details"].get("integrations", [payload["integration"]])
+        self.received += payload["details"].get("integrations", [payload["integration"]])
 
     async def close(self) -> None:
         self.closed = True
 
 
-async def test_the_task_delivers_by_itself_and_stops_when_told(
+async def test_the_task_delivers_by_itself_and_stops_when_asked(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel, limits=SenderLimits(tick=timedelta(milliseconds=10)))
+    notifications = Notifications(
+        opened, channel, limits=SenderLimits(tick=timedelta(milliseconds=10))
+    )
     stop = asyncio.Event()
-    running = asyncio.create_task(desk.sender.run(stop))
-    await desk.alerts.raise_condition(failing("acme"))
-    desk.clock.advance(20 * SECONDS)
+    running = asyncio.create_task(notifications.sender.run(stop))
+    await notifications.alerts.raise_condition(failing("acme"))
+    notifications.clock.advance(20 * SECONDS)
     await until(lambda: bool(services.notifications))
     stop.set()
     await running
@@ -462,10 +464,12 @@ async def test_the_task_delivers_by_itself_and_stops_when_told(
 async def test_the_demo_may_be_quicker(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel)
-    desk.alerts = AlertStore(opened, desk.clock, AlertPolicy(group_window=timedelta(0)))
-    await desk.alerts.raise_condition(failing("acme"))
-    await desk.sender.drain_once()
+    notifications = Notifications(opened, channel)
+    notifications.alerts = AlertStore(
+        opened, notifications.clock, AlertPolicy(group_window=timedelta(0))
+    )
+    await notifications.alerts.raise_condition(failing("acme"))
+    await notifications.sender.drain_once()
 
     assert said(services) == [("open", "acme")]
 
@@ -489,18 +493,18 @@ class Forgetful:
 async def test_a_mongodb_that_is_away_for_a_while_ends_no_task(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, limits=SenderLimits(tick=timedelta(milliseconds=10)))
-    alert_states = Forgetful(desk.alerts, failures=3)
+    notifications = Notifications(opened, limits=SenderLimits(tick=timedelta(milliseconds=10)))
+    alert_states = Forgetful(notifications.alerts, failures=3)
     sender = NotificationSender(
-        alerts=desk.alerts,
+        alerts=notifications.alerts,
         alert_states=alert_states,
-        queue=desk.queue,
+        queue=notifications.queue,
         channels=[channel],
-        clock=desk.clock,
-        limits=desk.limits,
+        clock=notifications.clock,
+        limits=notifications.limits,
     )
-    await desk.alerts.raise_condition(failing("acme"))
-    desk.clock.advance(20 * SECONDS)
+    await notifications.alerts.raise_condition(failing("acme"))
+    notifications.clock.advance(20 * SECONDS)
     stop = asyncio.Event()
     running = asyncio.create_task(sender.run(stop))
     await until(lambda: bool(services.notifications))
@@ -511,19 +515,19 @@ async def test_a_mongodb_that_is_away_for_a_while_ends_no_task(
     assert said(services) == [("open", "acme")]
 
 
-async def test_what_no_channel_was_there_to_tell_waits_for_one(
+async def test_what_no_channel_was_there_to_send_waits_for_one(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened)
+    notifications = Notifications(opened)
     for name in ("acme", "gone"):
-        await desk.alerts.raise_condition(failing(name))
-    await desk.after(20 * SECONDS)
-    await desk.alerts.resolve("integration_failing:gone")
-    await desk.after(timedelta(hours=30))
-    (row,) = await listed(desk.alerts)
+        await notifications.alerts.raise_condition(failing(name))
+    await notifications.after(20 * SECONDS)
+    await notifications.alerts.resolve("integration_failing:gone")
+    await notifications.after(timedelta(hours=30))
+    (row,) = await listed(notifications.alerts)
 
-    desk.sender.use([channel])
-    await desk.after(20 * SECONDS)
+    notifications.sender.use([channel])
+    await notifications.after(20 * SECONDS)
 
     assert row["told"] == 0
     assert said(services) == [("open", "acme")]
@@ -533,24 +537,26 @@ async def test_a_channel_may_come_and_go_while_the_sender_runs(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
     first = Recorder()
-    desk = Desk(opened, first, limits=SenderLimits(tick=timedelta(milliseconds=10)))
+    notifications = Notifications(
+        opened, first, limits=SenderLimits(tick=timedelta(milliseconds=10))
+    )
     stop = asyncio.Event()
-    running = asyncio.create_task(desk.sender.run(stop))
-    await desk.alerts.raise_condition(failing("acme"))
-    desk.clock.advance(20 * SECONDS)
-    await until(lambda: first.told == ["acme"])
+    running = asyncio.create_task(notifications.sender.run(stop))
+    await notifications.alerts.raise_condition(failing("acme"))
+    notifications.clock.advance(20 * SECONDS)
+    await until(lambda: first.received == ["acme"])
 
-    desk.sender.use([channel])
-    await desk.alerts.raise_condition(
+    notifications.sender.use([channel])
+    await notifications.alerts.raise_condition(
         auth_refused(IntegrationRef("b", integration_id("b")), status=401)
     )
     await until(lambda: first.closed)
-    desk.clock.advance(20 * SECONDS)
+    notifications.clock.advance(20 * SECONDS)
     await until(lambda: bool(services.notifications))
     stop.set()
     await running
 
-    assert first.told == ["acme"]
+    assert first.received == ["acme"]
     assert said(services) == [("open", "b")]
 
 
@@ -561,12 +567,12 @@ class Odd:
 
     def __init__(self, *errors: BaseException) -> None:
         self.errors = list(errors)
-        self.told: list[str] = []
+        self.received: list[str] = []
 
     async def send(self, payload: Mapping[str, Any], *, delivery_id: UUID) -> None:
         if self.errors:
             raise self.errors.pop(0)
-        self.told.append(payload["integration"])
+        self.received.append(payload["integration"])
 
     async def close(self) -> None: ...
 
@@ -578,21 +584,23 @@ async def test_a_channel_that_raises_anything_is_named_until_it_takes_a_message(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices, error: Exception
 ) -> None:
     odd = Odd(error, error)
-    desk = Desk(opened, odd, channel)
-    await desk.alerts.raise_condition(failing("acme"))
+    notifications = Notifications(opened, odd, channel)
+    await notifications.alerts.raise_condition(failing("acme"))
     named = []
     for _ in range(3):
-        await desk.after(60 * SECONDS)
-        await desk.loops.report()
-        named.append(desk.loops.reasons())
-    (row,) = [r for r in await listed(desk.alerts, only_open=False) if r["integration"] is None]
+        await notifications.after(60 * SECONDS)
+        await notifications.loops.report()
+        named.append(notifications.loops.reasons())
+    (row,) = [
+        r for r in await listed(notifications.alerts, only_open=False) if r["integration"] is None
+    ]
 
     assert [len(reasons) for reasons in named] == [0, 1, 0]
     assert named[1][0].startswith("sending to odd keeps failing: ")
-    assert odd.told[0] == "acme"
+    assert odd.received[0] == "acme"
     assert ("open", "acme") in said(services)
     assert (row["kind"], row["count"], row["resolved_at"]) == (
-        *("unexpected_error", 2, desk.clock.now()),
+        *("unexpected_error", 2, notifications.clock.now()),
     )
     assert "ada@example.org" not in repr(row) + repr(await opened.own.notification_queue.find_one())
 
@@ -601,25 +609,25 @@ async def test_a_message_that_breaks_its_channel_again_and_again_holds_up_no_oth
     opened: Mongo,
 ) -> None:
     odd = Odd(*[ValueError()] * 5)
-    desk = Desk(opened, odd)
-    await desk.alerts.raise_condition(failing("acme"))
-    await desk.after(20 * SECONDS)
-    await desk.alerts.raise_condition(
+    notifications = Notifications(opened, odd)
+    await notifications.alerts.raise_condition(failing("acme"))
+    await notifications.after(20 * SECONDS)
+    await notifications.alerts.raise_condition(
         auth_refused(IntegrationRef("b", integration_id("b")), status=401)
     )
     for _ in range(5):
-        await desk.after(120 * SECONDS)
+        await notifications.after(120 * SECONDS)
 
-    assert odd.told == ["b"]
-    assert await desk.queued("dead") == 1
+    assert odd.received == ["b"]
+    assert await notifications.queued("dead") == 1
 
 
-async def test_an_alert_of_an_odd_shape_keeps_no_other_from_being_told(
+async def test_an_alert_of_an_odd_shape_keeps_no_other_from_being_sent(
     opened: Mongo, unrestricted: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel)
+    notifications = Notifications(opened, channel)
     for name in ("odd", "bare", "acme"):
-        await desk.alerts.raise_condition(failing(name))
+        await notifications.alerts.raise_condition(failing(name))
     for name, change in (
         ("odd", {"$set": {"details": "none"}}),
         ("bare", {"$unset": {"title": 1, "count": 1}}),
@@ -627,7 +635,7 @@ async def test_an_alert_of_an_odd_shape_keeps_no_other_from_being_told(
         await unrestricted.own.alerts.update_one(
             {"integration": name}, change, bypass_document_validation=True
         )
-    await desk.after(20 * SECONDS)
+    await notifications.after(20 * SECONDS)
 
     assert said(services) == [("open", "acme")]
 
@@ -648,15 +656,15 @@ async def test_no_message_waits_for_a_moment_that_a_wrong_clock_wrote(
     field: str,
     moment: timedelta,
 ) -> None:
-    desk = Desk(opened, channel)
-    await desk.alerts.raise_condition(failing("acme"))
+    notifications = Notifications(opened, channel)
+    await notifications.alerts.raise_condition(failing("acme"))
     if collection == "notification_queue":
         services.faults.add(Fault("error"))
-        await desk.after(20 * SECONDS)
-    wrong = desk.clock.now() + moment
+        await notifications.after(20 * SECONDS)
+    wrong = notifications.clock.now() + moment
     await opened.own[collection].update_many({}, {"$set": {field: wrong}})
 
-    await desk.after(20 * SECONDS)
+    await notifications.after(20 * SECONDS)
 
     assert said(services) == [("open", "acme")]
 
@@ -664,14 +672,14 @@ async def test_no_message_waits_for_a_moment_that_a_wrong_clock_wrote(
 async def test_messages_that_a_wrong_clock_dated_count_for_no_storm(
     opened: Mongo, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    desk = Desk(opened, channel)
+    notifications = Notifications(opened, channel)
     for number in range(3):
-        await desk.alerts.raise_condition(failing(f"tenant-{number}"))
-    await desk.after(20 * SECONDS)
-    future = {"$set": {"told_at": desk.clock.now() + timedelta(days=365)}}
+        await notifications.alerts.raise_condition(failing(f"tenant-{number}"))
+    await notifications.after(20 * SECONDS)
+    future = {"$set": {"told_at": notifications.clock.now() + timedelta(days=365)}}
     await opened.own["alerts"].update_many({}, future)
-    await desk.alerts.raise_condition(failing("acme"))
+    await notifications.alerts.raise_condition(failing("acme"))
 
-    await desk.after(20 * SECONDS)
+    await notifications.after(20 * SECONDS)
 
     assert said(services)[-1] == ("open", "acme")

@@ -148,7 +148,7 @@ async def test_counts_leave_out_what_is_not_ours(
     assert sum(applications[ACME].values()) == len(odd[1])
 
 
-async def test_the_service_over_http_is_told_the_owners_that_can_be_read(
+async def test_the_service_over_http_gets_the_owners_that_can_be_read(
     opened: Mongo, odd: tuple[list[str], list[str]]
 ) -> None:
     clearview = ClearView.model_validate(

@@ -40,11 +40,11 @@ async def test_the_states_of_all_others_are_read(
     await unrestricted.own.ats_integration_settings.update_one(
         {"name": "b"}, change, bypass_document_validation=True
     )
-    board = IntegrationStateCache(integrations)
-    await board.refresh()
+    states = IntegrationStateCache(integrations)
+    await states.refresh()
 
-    assert board.is_active("a")
-    assert board.is_active("b") is active
+    assert states.is_active("a")
+    assert states.is_active("b") is active
 
 
 async def test_a_request_that_was_stored_without_an_id_is_carried_out_once(opened: Mongo) -> None:

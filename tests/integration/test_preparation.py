@@ -31,7 +31,7 @@ async def prepare(mongo: TestMongo) -> None:
 
 
 async def observed(mongo: TestMongo) -> dict[str, tuple[str, str]]:
-    """What `doctor` says of each place."""
+    """What `doctor` says of each collection."""
     connection = await opened(mongo, prepare=False)
     try:
         found: dict[str, tuple[str, str]] = {}

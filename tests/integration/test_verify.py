@@ -1,4 +1,4 @@
-"""`verify` and `plan` against a real MongoDB and an ATS in memory: they tell, and write nothing."""
+"""`verify` and `plan` against a real MongoDB and an ATS in memory: they report, and write nothing."""
 
 from datetime import timedelta
 from typing import Any
@@ -142,7 +142,7 @@ async def push_waits(bench: ImportBench, external_id: str, state: str) -> None:
     )
 
 
-async def test_records_nobody_has_imported_are_missing_on_both_of_our_sides(
+async def test_records_no_one_has_imported_are_missing_on_both_of_our_sides(
     bench: ImportBench,
 ) -> None:
     edit(bench, "90", name="New")
@@ -174,7 +174,7 @@ async def test_deleted_in_clearview_alone_is_drift(bench: ImportBench) -> None:
     assert briefly(found) == {("deleted here, present there", "candidate", "6", None)}
 
 
-async def test_a_record_that_is_gone_at_the_ats_is_told_once_per_record(
+async def test_a_record_that_is_gone_at_the_ats_is_reported_once_per_record(
     bench: ImportBench,
 ) -> None:
     drop(bench, "5")
@@ -197,7 +197,7 @@ async def test_deletions_that_the_operator_ignores_are_no_drift(bench: ImportBen
     assert not any(item.is_drift for item in found)
 
 
-async def test_a_clearview_document_that_nobody_else_knows_is_drift(bench: ImportBench) -> None:
+async def test_a_clearview_document_that_no_one_else_knows_is_drift(bench: ImportBench) -> None:
     stray = dict((await bench.rows("candidates", external_id="1"))[0])
     stray |= {"_id": uuid4(), "external_id": "77"}
     await bench.mongo.clearview["candidates"].insert_one(stray)
@@ -207,7 +207,7 @@ async def test_a_clearview_document_that_nobody_else_knows_is_drift(bench: Impor
     assert briefly(found) == {("present here, gone there", "candidate", "77", None)}
 
 
-async def test_a_record_that_cannot_be_mapped_is_told(bench: ImportBench) -> None:
+async def test_a_record_that_cannot_be_mapped_is_reported(bench: ImportBench) -> None:
     bench.connector.ats.broken.add("3")
 
     found = await verify(bench)
@@ -280,7 +280,7 @@ async def test_a_plan_says_when_deletions_would_be_refused(bench: ImportBench) -
     assert len(look.counts.brakes) == len(bench.connector.lists)
 
 
-async def test_a_plan_tells_of_records_that_would_fail_or_be_tried_again(
+async def test_a_plan_names_records_that_would_fail_or_be_tried_again(
     bench: ImportBench,
 ) -> None:
     bench.connector.ats.broken.add("3")
@@ -291,10 +291,10 @@ async def test_a_plan_tells_of_records_that_would_fail_or_be_tried_again(
     bench.connector.ats.tick(7200)
     bench.clock.advance(timedelta(hours=1))
 
-    _, mended = await preview(bench)
+    _, repaired = await preview(bench)
 
     assert {item.change for item in failing} == {"failed"}
-    assert [f.path for item in mended for f in item.fields] == ["company"]
+    assert [f.path for item in repaired for f in item.fields] == ["company"]
 
 
 async def test_a_plan_goes_on_where_an_interrupted_poll_stopped(bench: ImportBench) -> None:

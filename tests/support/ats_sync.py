@@ -43,7 +43,7 @@ class Workbench:
         return self.folder / "ats-sync.yaml"
 
     def write_config(self, **changes: Any) -> None:
-        """JSON is YAML: the file says what the simulators told."""
+        """JSON is YAML: the file has what the simulators announced."""
         document = {
             "version": 1,
             "clearview": {"mongodb": {"database": self.mongo.clearview}},

@@ -165,7 +165,7 @@ class FilesBench:
         return [p for p in self.simulator.world.people.values() if len(p.files) >= files]
 
     def give(self, person: Person, *names: str, kind: str = "resume") -> None:
-        """Gives a person files of these names, in place of those there are."""
+        """Gives a person files of these names, instead of those there are."""
         self.simulator.actions.set_files(person, names, kind=kind)
 
     async def wrong(self) -> list[str]:

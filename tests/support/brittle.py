@@ -48,7 +48,7 @@ ERRORS: Mapping[str, Callable[[], BaseException]] = {
 
 
 class Brittle(RestConnector):
-    """Works, but for the one place at which it breaks."""
+    """Works, but for the one method in which it breaks."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)

@@ -65,7 +65,7 @@ def verification(bench: ImportBench) -> Verification:
 
 
 async def _twice(bench: ImportBench) -> list[str]:
-    """External ids that stand in ClearView more than once."""
+    """External ids that are in ClearView more than once."""
     rows = [*await bench.rows("candidates"), *await bench.rows("applications")]
     owners = Counter((row.get("candidate_id"), row["external_id"]) for row in rows)
     return [str(key) for key, count in owners.items() if count > 1]

@@ -119,7 +119,7 @@ class World:
             self._drop_application("10", name="Q10")
 
     def _reshuffle(self) -> None:
-        """Applications vanish from their records, and one comes with a new one in its place."""
+        """Applications vanish from their records, and one comes with a new one instead."""
         self.ats.put("people", "11", apps={"11": "interview"})
         self.ats.put("people", "12", apps={"212": "new", "312": "new"}, name="Q12")
         self.ats.put("people", "13", apps={})
@@ -132,7 +132,7 @@ class World:
 
 
 def _owner(person: str) -> str:
-    """In the joined shape, some persons stand in two records."""
+    """In the joined shape, some persons are in two records."""
     return {"12": "11", "14": "13"}.get(person, person)
 
 

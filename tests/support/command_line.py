@@ -24,7 +24,7 @@ integrations: {{}}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command left behind."""
+    """What a command printed, and how it exited."""
 
     code: int
     out: str

@@ -54,16 +54,16 @@ class RecordingAts:
         self.errors: list[BaseException | None] = []
         self.refuses: dict[str, AtsError] = {}
 
-    def _fail_if_told(self) -> None:
+    def _fail_if_asked(self) -> None:
         if self.errors and (error := self.errors.pop(0)) is not None:
             raise error
 
     async def send_report(self, report: Mapping[str, Any], *, period_key: str) -> None:
-        self._fail_if_told()
+        self._fail_if_asked()
         self.reports.append((period_key, report))
 
     async def send_value(self, ref: ApplicationRef, value: str, *, field_name: str) -> None:
-        self._fail_if_told()
+        self._fail_if_asked()
         if ref.external_id in self.refuses:
             raise self.refuses[ref.external_id]
         self.values[ref.external_id] = value

@@ -1,7 +1,7 @@
-"""An ATS in memory behind the `Connector` protocol: listings, cursors, edits between pages, faults.
+"""An ATS in memory with the `Connector` protocol: listings, cursors, edits between pages, faults.
 
 It plays two shapes: `split` (candidates and applications in lists of their own) and `joined` (one
-record holds a candidate and one application, and a person may stand in several records).
+record holds a candidate and one application, and a person may be in several records).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -94,13 +94,13 @@ class FakeConnector(WithoutFiles):
     reads_by_id: bool = True
     requests_sent: int = 0
     on_page: Callable[[str, int], None] | None = None
-    """Called behind each page, before the next one is read: the moment to edit the account."""
+    """Called after each page, before the next one is read: the moment to edit the account."""
     fail_at: set[tuple[str, int]] = field(default_factory=set)
     refuse_positions: bool = False
     decoded: int = 0
     newest_first: bool = True
     lookups: str = ""
-    """What stages are looked up in, as `prepare_mapping` tells it."""
+    """What stages are looked up in, as `prepare_mapping` returns it."""
     incremental: bool = True
     """False: each listing is complete."""
     stage_names: dict[str, str] = field(default_factory=dict)

@@ -123,7 +123,7 @@ async def fresh_databases(server: MongoServer, name: str) -> AsyncIterator[TestM
 class PreparedDatabases:
     """A pair of databases whose collections are made once and emptied after each test.
 
-    The oplog tells what a test wrote to: most write to a handful of some forty collections.
+    The oplog shows what a test wrote to: most write to a handful of some forty collections.
     """
 
     server: MongoServer
@@ -163,7 +163,7 @@ class PreparedDatabases:
 
 
 async def _written_since(client: Client, begun: bson.Timestamp) -> set[str]:
-    """The full names of collections; `$cmd` and `system.views` stand for what they are made of."""
+    """The full names of collections; `$cmd` and `system.views` count as what they are made of."""
     oplog = client.local["oplog.rs"]
     oldest = await oplog.find_one(sort=[("$natural", 1)])
     assert oldest is not None

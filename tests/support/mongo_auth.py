@@ -18,7 +18,7 @@ from tests.support.certificates import write_certificates
 from tests.support.mongo import QUICK_DROPS, TEST_COMMANDS, Client, Member, free_ports
 
 PASSWORD = "canary-p%40ss"
-"""As it stands in a URI: no output may show it."""
+"""As it is written in a URI: no output may show it."""
 _PLAIN_PASSWORD = "canary-p@ss"
 
 

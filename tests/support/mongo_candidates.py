@@ -1,4 +1,4 @@
-"""ClearView's database behind the simulated Candidate Management Service."""
+"""ClearView's database under the simulated Candidate Management Service."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -33,7 +33,7 @@ def fenced(text: str, language: str) -> list[str]:
 
 
 def section(text: str, heading: str) -> str:
-    """What stands below a heading, up to the next one of its level or a higher one."""
+    """The text below a heading, up to the next one of its level or a higher one."""
     level = len(heading) - len(heading.lstrip("#"))
     after = text.split(f"\n{heading}\n", 1)[1]
     return re.split(rf"^#{{1,{level}}} ", after, maxsplit=1, flags=re.MULTILINE)[0]

@@ -91,7 +91,7 @@ async def served(ats: FakeAts) -> AsyncIterator[int]:
             writer.write(json.dumps(_answer(ats, question)).encode() + b"\n")
             await writer.drain()
         except (OSError, ValueError):
-            return  # whoever asked was killed
+            return  # the process that asked was killed
         finally:
             writer.close()
 

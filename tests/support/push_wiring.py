@@ -49,7 +49,7 @@ def build_intake(
     times: IntakeTimes | None = None,
     idle_ms: int = 1_000,
 ) -> StatusIntake:
-    """The intake of all integrations. `announce` is told of each row that waits for delivery."""
+    """The intake of all integrations. `announce` gets each row that waits for delivery."""
     mongo, clock = outside.mongo, outside.clock
     outbox = MongoOutbox(mongo)
     clearview = MongoClearViewApplications(mongo)

@@ -25,7 +25,7 @@ def rotating_auth(url: str, more: str = "") -> str:
 
 @dataclass(slots=True)
 class RotatingVendor:
-    """Gives tokens, and the rows of one list to whoever holds the last access token."""
+    """Gives tokens, and the rows of one list to the client that holds the last access token."""
 
     first: str = "secret-refresh"
     expires_in: float | None = 3600

@@ -1,4 +1,4 @@
-"""A web server that answers as a test tells it, for vendors that no one simulates."""
+"""A web server that answers as a test asks it to, for vendors that no one simulates."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What the root errors promise to whoever prints them."""
+"""What the root errors promise to their reader."""
 
 from models.errors import AtsSyncError, UserError
 

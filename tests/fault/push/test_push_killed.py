@@ -101,7 +101,7 @@ async def test_many_deaths_lose_nothing_and_repeat_nothing(prepared_mongo: TestM
     ) as world:
         expected: dict[str, list[S]] = {f"a{i}": [] for i in range(APPLICATIONS)}
         await world.add(*expected)
-        await world.settle()  # the stream has a place from here on
+        await world.settle()  # the stream has a position from here on
         async with served(world.ats) as port, nursery(world, port) as process:
             pace = asyncio.Event()
             recruiter = asyncio.create_task(change_statuses(world, expected, chance, pace))

@@ -2,7 +2,7 @@
 
 Every generated story runs on a real MongoDB. Whatever happened in it, afterwards each application
 is the same at the ATS, in the snapshot and in ClearView, or is an open conflict; and what the ATS
-was told is a subsequence of what recruiters did: nothing twice, nothing out of order.
+was pushed is a subsequence of what recruiters did: nothing twice, nothing out of order.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ from tests.support.push_world import PushWorld, push_world
 S = ApplicationStatus
 pytestmark = [pytest.mark.mongo, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(170)]
 
-places = st.integers(0, 2)
+numbers = st.integers(0, 2)
 statuses = st.sampled_from(list(STAGES))
 steps = st.one_of(
-    st.tuples(st.just("edit"), places, statuses),
-    st.tuples(st.just("ats_move"), places, statuses),
-    st.tuples(st.just("poll"), places),
+    st.tuples(st.just("edit"), numbers, statuses),
+    st.tuples(st.just("ats_move"), numbers, statuses),
+    st.tuples(st.just("poll"), numbers),
     st.tuples(st.just("push")),
     st.tuples(st.just("refuse_once")),
     st.tuples(st.just("lose_an_answer")),
@@ -74,29 +74,29 @@ class Story:
         assert row is not None
         return dict(row["value"])
 
-    async def tell(self, step: tuple[Any, ...]) -> None:
+    async def take(self, step: tuple[Any, ...]) -> None:
         effects_before = len(self.world.ats.effects)
         await getattr(self, step[0])(*step[1:])
         for effect in self.world.ats.effects[effects_before:]:
             assert self.unseen.get(effect.application) != effect.before
 
-    async def edit(self, place: int, status: S) -> None:
-        name = self.names[place]
+    async def edit(self, number: int, status: S) -> None:
+        name = self.names[number]
         if (await self.world.clearview(name))["status"] != status:
             self.edits[name].append(status)
             await self.world.set_status(name, status)
 
-    async def ats_move(self, place: int, status: S) -> None:
-        name = self.names[place]
+    async def ats_move(self, number: int, status: S) -> None:
+        name = self.names[number]
         self.world.ats.move(name, status)
         if (await self.world.snapshot(name))["status"] == status:
             self.unseen.pop(name, None)
         else:
             self.unseen[name] = status
 
-    async def poll(self, place: int) -> None:
+    async def poll(self, number: int) -> None:
         """An import of this application, by the same rule that the importer uses."""
-        name, world = self.names[place], self.world
+        name, world = self.names[number], self.world
         self.unseen.pop(name, None)
         base = S((await world.snapshot(name))["status"])
         ats = S(world.ats.applications[name]["status"])
@@ -169,7 +169,7 @@ class Story:
         self.world.restart()
 
     async def read_again(self) -> None:
-        """The place is that of the story's start: everything is delivered a second time."""
+        """The position is that of the story's start: everything is delivered a second time."""
         await self._set_place(token=self.first_place["token"])
 
     async def lose_place(self) -> None:
@@ -190,13 +190,13 @@ class Story:
         for _ in range(4):
             self.world.clock.ahead += timedelta(minutes=31)
             await self.world.settle()
-            for place in range(len(self.names)):
-                await self.poll(place)
+            for number in range(len(self.names)):
+                await self.poll(number)
 
     async def check(self) -> None:
         for name in self.names:
-            told = self.world.ats.order_of(name)
-            assert is_subsequence(told, self.edits[name]), (told, self.edits[name])
+            pushed = self.world.ats.order_of(name)
+            assert is_subsequence(pushed, self.edits[name]), (pushed, self.edits[name])
             ats = self.world.ats.applications[name]["status"]
             assert (await self.world.snapshot(name))["status"] == ats
             if (await self.world.clearview(name))["status"] != ats:
@@ -219,9 +219,9 @@ class Story:
         assert len(events) <= sum(len(edits) for edits in self.edits.values())
 
 
-def is_subsequence(told: list[S], edits: list[S]) -> bool:
+def is_subsequence(pushed: list[S], edits: list[S]) -> bool:
     remaining = iter(edits)
-    return all(status in remaining for status in told)
+    return all(status in remaining for status in pushed)
 
 
 def test_both_sides_end_equal_whatever_happens(prepared_databases: PreparedDatabases) -> None:
@@ -233,12 +233,12 @@ def test_both_sides_end_equal_whatever_happens(prepared_databases: PreparedDatab
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(story=st.lists(steps, max_size=14))
-    def tell(story: list[tuple[Any, ...]]) -> None:
+    def replay(story: list[tuple[Any, ...]]) -> None:
         async def run() -> None:
             one = Story(world, next(numbers))
             await one.begin()
             for step in story:
-                await one.tell(step)
+                await one.take(step)
             await one.end()
             await one.check()
 
@@ -256,7 +256,7 @@ def test_both_sides_end_equal_whatever_happens(prepared_databases: PreparedDatab
         opened = push_world(mongo.uri, mongo.database, mongo.clearview)
         world = runner.run(enter(opened))
         try:
-            tell()
+            replay()
         finally:
             runner.run(leave(opened))
             runner.run(leave(databases))

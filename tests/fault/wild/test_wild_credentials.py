@@ -41,7 +41,7 @@ async def command(wild: WildBench, *arguments: str, **environment: str) -> tuple
 
 
 def add(wild: WildBench, tmp_path: Path, integrations: dict[str, dict[str, Any]]) -> None:
-    """Integrations beside the healthy one, in place of the hostile one, each with its own key."""
+    """Integrations beside the healthy one, instead of the hostile one, each with its own key."""
     hostile = wild.bench.others.pop(HOSTILE)
     for name, facts in integrations.items():
         own = {"endpoint": f"{wild.ats.url}/{name}", "credentials": {"key": f"CANARY-{name}"}}
@@ -185,8 +185,8 @@ async def test_each_answer_of_a_token_address_is_shown_as_what_it_is(
             assert "CANARY" not in seen.says
             facts = (seen.exit_code, seen.outcome, seen.state)
             assert facts == (expected.exit_code, expected.outcome, expected.state), (name, seen)
-            told = {"auth_refused"} & set(seen.alerts)
-            assert told == set(expected.alerts), (name, seen)
+            reported = {"auth_refused"} & set(seen.alerts)
+            assert reported == set(expected.alerts), (name, seen)
         assert sum("/wrong-address/" in line for line in wild.ats.asked) == 1, printed[-2000:]
         await wild.assert_neighbour_is_whole()
 

@@ -223,7 +223,7 @@ async def test_a_running_daemon_names_what_keeps_failing_and_goes_on_with_everyt
                 found = await bench.wild.bench.own["alerts"].find().to_list()
                 return {alert["key"]: alert["resolved_at"] is None for alert in found}
 
-            async def told() -> bool:
+            async def reported() -> bool:
                 status, reasons = await ready(port)
                 return (
                     status == 503
@@ -235,7 +235,7 @@ async def test_a_running_daemon_names_what_keeps_failing_and_goes_on_with_everyt
                     }
                 )
 
-            await until(told, within=60)
+            await until(reported, within=60)
             await bench.wild.assert_neighbour_is_whole()
             assert pages not in (await ready(port))[1]
 

@@ -91,7 +91,7 @@ def test_what_is_not_open_is_muted_before_a_planned_maintenance(seeded: CommandW
     assert max(map(len, listed.out.splitlines())) <= 100
 
 
-def test_a_wider_mute_that_goes_on_is_told_when_a_narrower_one_ends(seeded: CommandWorld) -> None:
+def test_a_wider_mute_that_goes_on_is_named_when_a_narrower_one_ends(seeded: CommandWorld) -> None:
     for what in ("acme", "auth_refused:acme"):
         seeded.ats_sync("alerts", "mute", what, "--for", "2h")
     answer = seeded.ats_sync("alerts", "unmute", "auth_refused:acme")

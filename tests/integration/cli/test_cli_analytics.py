@@ -24,7 +24,7 @@ async def seed(mongo: Mongo) -> None:
     )
 
 
-def test_the_metrics_of_a_period_are_shown_and_told_as_json(world: CommandWorld) -> None:
+def test_the_metrics_of_a_period_are_shown_also_as_json(world: CommandWorld) -> None:
     world.store(seed)
     period = ("--from", "2026-11-23", "--to", "2026-11-24T00:00:00Z")
 

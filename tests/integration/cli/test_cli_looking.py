@@ -131,7 +131,7 @@ def test_looking_at_what_is_stored(world: CommandWorld) -> None:
     )
 
 
-def test_an_empty_database_is_told_what_to_do(world: CommandWorld) -> None:
+def test_for_an_empty_database_it_is_said_what_to_do(world: CommandWorld) -> None:
     status = world.ats_sync("status")
     listed = world.ats_sync("integrations", "list")
 

@@ -1,4 +1,4 @@
-"""An erasure that is requested while a run or a push is writing: whoever comes second cleans up."""
+"""An erasure that is requested while a run or a push is writing: the second one cleans up."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

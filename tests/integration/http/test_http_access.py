@@ -127,7 +127,7 @@ async def test_every_answer_carries_security_headers_and_names_no_server(
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_a_large_body_is_refused_whether_or_not_its_length_is_told(serve: Serve) -> None:
+async def test_a_large_body_is_refused_whether_or_not_its_length_is_declared(serve: Serve) -> None:
     client = await serve()
     path = f"{INTEGRATIONS}/acme/poll"
 
@@ -135,8 +135,8 @@ async def test_a_large_body_is_refused_whether_or_not_its_length_is_told(serve: 
         for _ in range(20):
             yield b" " * 8192
 
-    async with client.post(path, data=b" " * 70_000) as told:
-        assert told.status == 413
+    async with client.post(path, data=b" " * 70_000) as answer:
+        assert answer.status == 413
     async with client.post(path, data=in_pieces()) as untold:
         assert untold.status == 413
 
@@ -180,7 +180,7 @@ async def test_a_port_in_use_names_the_setting(serve: Serve) -> None:
         (None, False),
     ],
 )
-def test_loopback_is_told_by_address_not_by_look(host: str | None, expected: bool) -> None:
+def test_loopback_is_recognised_by_address_not_by_look(host: str | None, expected: bool) -> None:
     assert is_loopback(host) is expected
 
 
@@ -244,7 +244,9 @@ async def test_a_token_is_limited_from_all_addresses_together_and_guesses_do_not
     assert 'ats_sync_http_requests_limited_total{limit="token"} 1.0' in counted
 
 
-async def test_whoever_guesses_tokens_is_put_off_even_with_the_right_one(serve: Serve) -> None:
+async def test_a_client_that_guesses_tokens_is_put_off_even_with_the_right_one(
+    serve: Serve,
+) -> None:
     client = await serve("s3cret", rates=replace(FEW, api=Rate(100, 1)))
     statuses = []
 

@@ -77,7 +77,7 @@ async def test_an_integration_is_shown_with_its_last_runs_and_counts(
     assert row["id"] == str(integration_id("acme"))
 
 
-async def test_no_answer_tells_credentials_or_references_to_them(
+async def test_no_answer_shows_credentials_or_references_to_them(
     serve: Serve, opened: Mongo
 ) -> None:
     await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
@@ -309,15 +309,15 @@ WRONG_QUESTIONS = {
 
 async def test_a_wrong_question_is_refused_with_the_reason(serve: Serve) -> None:
     client = await serve()
-    told = {}
+    answers = {}
 
     for path in WRONG_QUESTIONS:
         async with client.get(f"{V1}/{path}") as answer:
             problem = await answer.json(content_type="application/problem+json")
-            told[path] = (answer.status, problem["title"])
+            answers[path] = (answer.status, problem["title"])
     for path, title in WRONG_QUESTIONS.items():
-        assert told[path][0] == 400, path
-        assert title in told[path][1], path
+        assert answers[path][0] == 400, path
+        assert title in answers[path][1], path
 
 
 async def test_an_unknown_integration_is_a_problem_with_a_hint(serve: Serve, opened: Mongo) -> None:
@@ -353,19 +353,19 @@ async def test_counts_need_none_of_our_indexes_on_collections_that_clearview_mad
         ("sweep", {"accept_deletions": True}, {"sweep": True, "accept_deletions": True}),
     ],
 )
-async def test_a_poll_is_asked_of_whoever_works_on_the_integration(
+async def test_a_poll_is_asked_of_the_daemon_that_works_on_the_integration(
     serve: Serve, opened: Mongo, what: str, body: object, expected: dict[str, bool]
 ) -> None:
     await opened.own.ats_integration_settings.insert_one(an_integration("acme"))
     client = await serve()
 
     async with client.post(f"{V1}/integrations/acme/{what}", json=body) as answer:
-        told = await answer.json() if body is None or answer.ok else {}
+        accepted = await answer.json() if body is None or answer.ok else {}
     row = await opened.own.ats_integration_settings.find_one({"name": "acme"})
     assert answer.status == 202
     assert row is not None
     assert {name: row["request"][name] for name in expected} == expected
-    assert told["request"] == str(row["request"]["id"])
+    assert accepted["request"] == str(row["request"]["id"])
 
 
 async def test_pause_and_resume_change_the_state(serve: Serve, opened: Mongo) -> None:

@@ -110,19 +110,19 @@ async def test_a_name_is_taken_by_the_file_and_by_one_that_was_added(
 ) -> None:
     await opened.own.ats_integration_settings.insert_one(an_integration("beta"))
     client = await serve()
-    told = {}
+    answers = {}
 
     for name in ("acme", "acme", "beta"):
         async with client.post(PATH, json={**ACME, "name": name}) as answer:
             problem = await answer.json(content_type=None)
-            told[name] = (answer.status, problem.get("title", ""))
+            answers[name] = (answer.status, problem.get("title", ""))
     for method in ("PATCH", "DELETE"):
         async with client.request(method, f"{PATH}/beta", json={}) as answer:
-            told[method] = (answer.status, "")
+            answers[method] = (answer.status, "")
 
-    assert told["acme"][0] == told["beta"][0] == 409
-    assert "the file wins" in told["beta"][1]
-    assert told["PATCH"][0] == told["DELETE"][0] == 404
+    assert answers["acme"][0] == answers["beta"][0] == 409
+    assert "the file wins" in answers["beta"][1]
+    assert answers["PATCH"][0] == answers["DELETE"][0] == 404
 
 
 async def test_a_removed_integration_keeps_its_data_unless_they_are_to_go(

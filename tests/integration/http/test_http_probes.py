@@ -61,7 +61,7 @@ async def test_clearviews_own_cluster_is_looked_at_where_it_is_another_one(
     assert await why_clearview_is_not_writable(opened) is None
 
 
-async def test_every_reason_not_to_be_ready_is_told(
+async def test_every_reason_not_to_be_ready_is_reported(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def closed() -> str | None:

@@ -1,4 +1,4 @@
-"""Outbox rows and positions that an edit by hand or a wrong clock has left behind."""
+"""Outbox rows and positions that an edit by hand or a wrong clock has left."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

@@ -49,7 +49,7 @@ async def test_a_running_daemon_sends_it_at_once(world: PushWorld) -> None:
     assert await world.states() == ["delivered"]
 
 
-async def test_of_very_many_pushes_the_log_tells_numbers(
+async def test_of_very_many_pushes_the_log_has_numbers(
     world: PushWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery_report, "FEW_AT_ONCE", 0)

@@ -1,4 +1,4 @@
-"""Every condition has words, and they tell the reader what to do."""
+"""Every condition has words, and they say what to do."""
 
 import ast
 from collections.abc import Callable
@@ -235,7 +235,7 @@ def test_no_other_module_words_a_condition() -> None:
     assert authors == {"daemon/core/alert_texts.py"}
 
 
-def test_an_unexpected_error_is_told_with_its_run_and_without_its_text() -> None:
+def test_an_unexpected_error_is_reported_with_its_run_and_without_its_text() -> None:
     condition = texts.run_broke(OF, job="import_poll", run_id=UUID(int=4), found=BROKE)
 
     assert str(UUID(int=4)) in condition.message
@@ -259,7 +259,7 @@ def test_a_sunset_grows_more_severe(sunset: date, severity: str, when: str) -> N
     assert condition.title.endswith(when)
 
 
-def test_what_was_given_up_is_told_with_the_command_that_helps() -> None:
+def test_what_was_given_up_is_reported_with_the_command_that_helps() -> None:
     records = texts.dead_records(OF, records=1).message
     pushes = texts.dead_push(OF, application=UUID(int=2), status="offer", reason="422").message
 

@@ -68,10 +68,10 @@ def test_another_cause_or_kind_is_another_message() -> None:
 
 
 def test_stragglers_of_a_storm_wait_and_come_together() -> None:
-    told = tuple(an_alert(n, messages=1, last_message_at=NOW - MINUTE) for n in range(3))
-    assert planned(an_alert(10), an_alert(11), recent=told) == []
+    sent = tuple(an_alert(n, messages=1, last_message_at=NOW - MINUTE) for n in range(3))
+    assert planned(an_alert(10), an_alert(11), recent=sent) == []
 
-    long_ago = tuple(replace(a, last_message_at=NOW - POLICY.storm_window) for a in told)
+    long_ago = tuple(replace(a, last_message_at=NOW - POLICY.storm_window) for a in sent)
 
     assert planned(an_alert(10), an_alert(11), an_alert(12), recent=long_ago) == [("opened", 3)]
 
@@ -83,8 +83,8 @@ def test_recovery_from_a_storm_is_one_message_too() -> None:
 
 
 def test_opened_and_resolved_while_a_storm_held_it_back_says_nothing() -> None:
-    told = tuple(an_alert(n, messages=1, last_message_at=NOW - MINUTE) for n in range(3))
-    plan = plan_messages([an_alert(9, resolved_at=NOW)], told, now=NOW, policy=POLICY)
+    sent = tuple(an_alert(n, messages=1, last_message_at=NOW - MINUTE) for n in range(3))
+    plan = plan_messages([an_alert(9, resolved_at=NOW)], sent, now=NOW, policy=POLICY)
 
     assert plan.messages == ()
     assert [a.id for a in plan.silent] == [UUID(int=9)]
@@ -107,7 +107,7 @@ def test_what_came_and_went_under_a_mute_is_never_spoken_of(ends: datetime) -> N
     assert next_message_at(gone, now=NOW, policy=POLICY, silent=True) is None
 
 
-def test_what_was_told_before_a_mute_is_told_to_be_over() -> None:
+def test_what_was_sent_before_a_mute_is_reported_as_over() -> None:
     gone = an_alert(messages=1, resolved_at=NOW - MINUTE, muted_until=NOW + MINUTE)
 
     assert planned(gone) == [("resolved", 1)]
@@ -138,7 +138,7 @@ def test_after_the_resolution_nothing_is_left_to_say() -> None:
     assert next_message_at(resolved, now=NOW, policy=POLICY) is None
 
 
-def test_a_condition_already_over_when_it_is_told_is_resolved_right_after() -> None:
+def test_a_condition_already_over_when_it_is_reported_is_resolved_right_after() -> None:
     brief = an_alert(resolved_at=NOW)
 
     assert planned(brief) == [("opened", 1)]
@@ -159,11 +159,11 @@ def test_a_condition_already_over_when_it_is_told_is_resolved_right_after() -> N
         unique_by=lambda a: a.id,
     )
 )
-def test_every_due_condition_is_told_exactly_once(due: list[AlertState]) -> None:
+def test_every_due_condition_is_reported_exactly_once(due: list[AlertState]) -> None:
     plan = plan_messages(due, [], now=NOW, policy=POLICY)
-    told = [alert.id for message in plan.messages for alert in message.alerts]
+    sent = [alert.id for message in plan.messages for alert in message.alerts]
 
-    assert sorted(told) == sorted(alert.id for alert in due)
+    assert sorted(sent) == sorted(alert.id for alert in due)
 
 
 def test_the_payload_is_what_the_notification_service_takes() -> None:
@@ -195,7 +195,7 @@ def test_a_storm_names_every_integration_and_the_worst_severity() -> None:
     assert payload["details"]["integrations"] == ["i0", "i1", "i2", "i4"]
 
 
-def test_a_broken_channel_is_not_told_about_itself() -> None:
+def test_a_broken_channel_gets_no_message_about_itself() -> None:
     payload = {"details": {"channel": "http:a"}}
 
     assert channels_for(payload, ["http:a", "apprise:b"]) == ["apprise:b"]
@@ -219,7 +219,7 @@ def test_a_channel_pauses_as_long_as_it_requests_but_never_beyond_ten_minutes(
     assert channel_pause(1, requested_s=requested_s, chance=0.0) == timedelta(seconds=seconds)
 
 
-def verdicts(*runs: tuple[bool, timedelta]) -> list[str | None]:
+def judgements(*runs: tuple[bool, timedelta]) -> list[str | None]:
     streak, now = FailureStreak(), NOW
     found: list[str | None] = []
     for failed, later in runs:
@@ -246,7 +246,7 @@ FAILED, FINE = True, False
 def test_an_integration_fails_after_three_runs_or_ten_minutes(
     runs: list[tuple[bool, timedelta]], expected: list[str | None]
 ) -> None:
-    assert verdicts(*runs) == expected
+    assert judgements(*runs) == expected
 
 
 def limited_after(*refusals: tuple[int, int]) -> list[bool]:

@@ -43,7 +43,7 @@ class Ward:
 
 
 @pytest.mark.parametrize("error", [DOWN, ServiceFailed("ClearView's service is down", status=503)])
-async def test_three_failed_runs_are_told_and_the_first_good_one_ends_it(
+async def test_three_failed_runs_are_reported_and_the_first_good_one_ends_it(
     error: AtsError | ServiceFailed,
 ) -> None:
     ward = Ward()
@@ -57,7 +57,7 @@ async def test_three_failed_runs_are_told_and_the_first_good_one_ends_it(
     assert "integration_failing:acme" in ward.alerts.resolved
 
 
-async def test_ten_minutes_of_failure_are_told_however_few_the_runs() -> None:
+async def test_ten_minutes_of_failure_are_reported_however_few_the_runs() -> None:
     ward = Ward()
     await ward.fail(DOWN)
     await ward.fail(DOWN, minutes=10)
@@ -65,7 +65,7 @@ async def test_ten_minutes_of_failure_are_told_however_few_the_runs() -> None:
     assert ward.alerts.kinds == ["integration_failing"]
 
 
-async def test_a_refused_credential_is_told_at_once_and_as_nothing_else() -> None:
+async def test_a_refused_credential_is_reported_at_once_and_as_nothing_else() -> None:
     ward = Ward()
     for _ in range(4):
         await ward.fail(AuthRefused("check: refused", status=401, operation="check"), minutes=5)
@@ -94,7 +94,7 @@ async def test_a_run_that_a_rate_limit_ended_is_no_failure() -> None:
     assert ward.alerts.raised == []
 
 
-async def test_a_rate_limit_that_lasts_is_told_and_over_after_five_quiet_minutes() -> None:
+async def test_a_rate_limit_that_lasts_is_reported_and_over_after_five_quiet_minutes() -> None:
     ward = Ward()
     for _ in range(3):
         await ward.refused(minutes=3)
@@ -112,14 +112,14 @@ async def test_a_rate_limit_that_lasts_is_told_and_over_after_five_quiet_minutes
     assert ward.alerts.resolved == ["rate_limited:acme"]
 
 
-async def test_an_ats_that_wants_no_request_for_half_an_hour_is_told_of_at_once() -> None:
+async def test_an_ats_that_wants_no_request_for_half_an_hour_is_reported_at_once() -> None:
     ward = Ward()
     await ward.refused(minutes=0, waits=30)
 
     assert ward.alerts.kinds == ["rate_limited"]
 
 
-async def test_waiting_for_a_limit_that_is_our_own_is_nothing_to_tell() -> None:
+async def test_waiting_for_a_limit_that_is_our_own_is_nothing_to_report() -> None:
     ward = Ward()
     until = ward.clock.now() + 30 * MINUTE
     ward.observer.waiting(integration="acme", until=until, reason="rate limit")

@@ -1,4 +1,4 @@
-"""The simulated services are strict, and break as they are told; the daemon's client copes."""
+"""The simulated services are strict, and break as they are asked to; the daemon's client copes."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -127,7 +127,7 @@ async def test_custom_fields_are_merged_and_everything_else_is_replaced(
     assert stored["first_name"] == "A"
 
 
-async def test_a_status_that_moved_on_is_told_and_not_overwritten(
+async def test_a_status_that_moved_on_is_reported_and_not_overwritten(
     services: ClearViewServices, client: ClearViewHttp
 ) -> None:
     application = {"id": TWO, "external_id": "a1", "status": "offer"}
@@ -141,8 +141,8 @@ async def test_a_status_that_moved_on_is_told_and_not_overwritten(
         "/candidates:batchUpsert", {"candidates": [a_candidate(applications=[guarded])]}, key="2"
     )
 
-    (told,) = answer["results"][0]["applications"]
-    assert (told["status"], told["error"]) == ("failed", "status_moved")
+    (answered,) = answer["results"][0]["applications"]
+    assert (answered["status"], answered["error"]) == ("failed", "status_moved")
     assert isinstance(services.store, InMemoryCandidates)
     assert services.store.applications[TWO]["status"] == "offer"
 

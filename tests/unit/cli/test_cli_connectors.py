@@ -76,7 +76,7 @@ def test_a_definition_with_mistakes_is_shown_them_and_the_others_are_still_teste
     assert "titel:" in listed.err
 
 
-def test_a_failing_test_of_a_definition_tells_the_difference(tmp_path: Path) -> None:
+def test_a_failing_test_of_a_definition_shows_the_difference(tmp_path: Path) -> None:
     shipped = (FOLDER / "lever.yaml").read_text()
     head, _, tests = shipped.partition("\ntests:")
     changed = re.sub(r"status: \w+", "status: assessment", tests, count=1)
@@ -96,7 +96,7 @@ def test_an_unknown_connector_is_wrong_usage_with_a_hint(command: str) -> None:
     assert 'did you mean "lever"?' in answer.err
 
 
-def test_show_tells_what_to_give_and_what_the_ats_cannot() -> None:
+def test_show_says_what_to_give_and_what_the_ats_cannot() -> None:
     answer = connectors("show", "greenhouse")
     facts = connectors("show", "greenhouse", "--json").json
 

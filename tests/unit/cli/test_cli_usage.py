@@ -141,14 +141,14 @@ def test_validate_for_scripts(config: Path) -> None:
     assert wrong.json["problems"]
 
 
-def test_a_missing_file_is_told_how_to_make_one(tmp_path: Path) -> None:
+def test_for_a_missing_file_it_is_said_how_to_make_one(tmp_path: Path) -> None:
     answer = ats_sync("validate", "--config", tmp_path / "none.yaml")
 
     assert answer.code == 2
     assert "copy the sample" in answer.err
 
 
-def test_explain_tells_where_values_come_from_and_no_secret(config: Path) -> None:
+def test_explain_says_where_values_come_from_and_no_secret(config: Path) -> None:
     answer = ats_sync("explain", "acme", "--config", config)
     values = {row["path"]: row for row in ats_sync("explain", "acme", "-c", config, "--json").json}
 
@@ -190,7 +190,7 @@ def test_help_imports_no_database_driver() -> None:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_simulator_says_how_to_reach_it_and_stops_when_told(stop: signal.Signals) -> None:
+def test_a_simulator_says_how_to_reach_it_and_stops_when_asked(stop: signal.Signals) -> None:
     with subprocess.Popen(
         [COMMAND, "simulate", "lever", "--candidates", "5", "--json"],
         stdout=subprocess.PIPE,

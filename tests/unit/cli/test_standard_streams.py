@@ -1,4 +1,4 @@
-"""Standard streams that whoever starts the process has closed."""
+"""Standard streams that are closed when the process starts."""
 
 import subprocess
 import sys

@@ -30,7 +30,7 @@ def a_console() -> tuple[Console, io.StringIO]:
     return Console(file=text, width=100, highlight=False), text
 
 
-def test_drift_is_told_apart_from_what_is_as_it_should_be() -> None:
+def test_drift_is_distinguished_from_what_is_as_it_should_be() -> None:
     console, text = a_console()
 
     render_drift(console, "acme", [STATUS, EDIT], counted(STATUS, EDIT))

@@ -1,4 +1,4 @@
-"""What an operator says about candidates' files, and what he is told of it."""
+"""What an operator says about candidates' files, and how mistakes are answered."""
 
 from pathlib import Path
 

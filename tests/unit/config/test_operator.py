@@ -131,11 +131,11 @@ def test_a_secret_in_the_file_works_and_is_warned_of_without_quoting_it(tmp_path
         "    connector: lever\n"
         "    credentials: {api_key: CANARY}\n",
     )
-    told = "the secret is written in this file; use ${env:NAME} or ${file:PATH} instead"
+    refused = "the secret is written in this file; use ${env:NAME} or ${file:PATH} instead"
 
     assert warnings(loaded) == [
-        f"3:18  clearview.mongodb.uri: {told}",
-        f"7:28  integrations.a.credentials.api_key: {told}",
+        f"3:18  clearview.mongodb.uri: {refused}",
+        f"7:28  integrations.a.credentials.api_key: {refused}",
     ]
     assert "CANARY" not in repr(loaded.value)
     assert "CANARY" not in repr(loaded)

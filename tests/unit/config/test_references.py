@@ -17,7 +17,7 @@ pytestmark = pytest.mark.fuzz("YAML")
 
 
 class EveryKind(ConfigModel):
-    """Something with every kind of value that a reference may stand for."""
+    """Something with every kind of value that a reference may replace."""
 
     text: str = ""
     number: int = 0

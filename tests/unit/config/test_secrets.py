@@ -1,4 +1,4 @@
-"""Secrets that cannot be sent are refused with their place; what editors add is left out."""
+"""Secrets that cannot be sent are refused with line and column; what editors add is left out."""
 
 from pathlib import Path
 from typing import Any

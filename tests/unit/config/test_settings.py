@@ -1,4 +1,4 @@
-"""What the process is told by its environment, and how mistakes there are answered."""
+"""What the process reads from its environment, and how mistakes there are answered."""
 
 from datetime import timedelta
 from pathlib import Path

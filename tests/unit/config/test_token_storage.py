@@ -1,4 +1,4 @@
-"""A refresh token that the ATS replaces needs a place, or the integration is refused."""
+"""A refresh token that the ATS replaces needs a folder to be kept in, or the integration is refused."""
 
 from pathlib import Path
 

@@ -56,13 +56,13 @@ WRONG_FILES: dict[str, tuple[str, list[str]]] = {
     "a colon inside unquoted text": (
         "version: 1\nintegrations: a: b\n",
         [
-            "2:16  a `:` is out of place; check this line's indentation, or quote a text that contains `: `"
+            "2:16  a `:` is not expected here; check this line's indentation, or quote a text that contains `: `"
         ],
     ),
     "indentation that fits nothing": (
         "version: 1\n  clearview: {}\n",
         [
-            "2:12  a `:` is out of place; check this line's indentation, or quote a text that contains `: `"
+            "2:12  a `:` is not expected here; check this line's indentation, or quote a text that contains `: `"
         ],
     ),
     "a less indented key": (

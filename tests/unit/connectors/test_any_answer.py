@@ -136,8 +136,8 @@ class _Canned(AtsHttp):
         self.content_type = ""
 
     async def send(self, request: Outgoing, headers: Any) -> Answer:
-        told = CIMultiDictProxy(CIMultiDict({"Content-Type": self.content_type}))
-        return Answer(200, told, self.body, request.url)
+        headers = CIMultiDictProxy(CIMultiDict({"Content-Type": self.content_type}))
+        return Answer(200, headers, self.body, request.url)
 
 
 CANNED = _Canned()

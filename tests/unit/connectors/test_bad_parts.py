@@ -23,7 +23,7 @@ CURSOR = "{kind: cursor, parameter: c, at: next}"
 
 
 class Walked:
-    """The pages of one walk, the error that ended it, and what the connector has to tell."""
+    """The pages of one walk, the error that ended it, and what the connector reports."""
 
     def __init__(self) -> None:
         self.pages: list[Page] = []
@@ -65,7 +65,7 @@ async def walk(
 
 
 def five_pages(bad: dict[int, web.Response]) -> Callable[[web.Request], web.Response]:
-    """One record on each of five pages; `bad` are answers in place of a page."""
+    """One record on each of five pages; `bad` are answers instead of a page."""
 
     def answer(request: web.Request) -> web.Response:
         page = int(request.query.get("page", request.query.get("c", "1")))

@@ -1,4 +1,4 @@
-"""Credentials on the wire: where they go, how tokens are kept fresh, and that no error tells them."""
+"""Credentials on the wire: where they go, how tokens are kept fresh, and that no error shows them."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""Bodies as vendors send them: repaired where the meaning is clear, and told; broken otherwise."""
+"""Bodies as vendors send them: repaired where the meaning is clear, and reported; broken otherwise."""
 
 import json
 from typing import Any

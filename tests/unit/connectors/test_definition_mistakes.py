@@ -1,4 +1,4 @@
-"""Every way to get a definition wrong that we could think of, and what the author is told."""
+"""Every way to get a definition wrong that we could think of, and what the author reads."""
 
 from pathlib import Path
 
@@ -253,21 +253,19 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "    cursor: {kind: none}\n",
         "",
         [
-            "33:3  lists.applications: needs `cursor`; write {kind: none} where the ATS cannot tell what changed"
+            "33:3  lists.applications: needs `cursor`; write {kind: none} where the ATS cannot say what changed"
         ],
     ),
     (
         'field: updated_at, query: {since: "{from}"}',
         "field: updated_at",
-        [
-            "30:13  lists.candidates.cursor: never asks: {from} stands neither in `query` nor in `body`"
-        ],
+        ["30:13  lists.candidates.cursor: never asks: {from} is neither in `query` nor in `body`"],
     ),
     (
         'query: {since: "{from}"}',
         'query: {since: "{since}"}',
         [
-            "30:13  lists.candidates.cursor: never asks: {from} stands neither in `query` nor in `body`",
+            "30:13  lists.candidates.cursor: never asks: {from} is neither in `query` nor in `body`",
             "30:66  lists.candidates.cursor.query.since: unknown placeholder {since}; known here: from, to",
         ],
     ),
@@ -564,7 +562,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         'from: "{guard}", ',
         "",
-        ["72:12  writes.move.guard: is declared, but {guard} stands nowhere in the request"],
+        ["72:12  writes.move.guard: is declared, but {guard} is nowhere in the request"],
     ),
     (
         "guard: [stage_id]",
@@ -575,7 +573,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         'body: {reason: "{reason_id}"}',
         "body: {reason: x}",
         [
-            "75:19  writes.reject.needs_reason: a reason is needed, but {reason_id} or {reason_name} stands nowhere in the request"
+            "75:19  writes.reject.needs_reason: a reason is needed, but {reason_id} or {reason_name} is nowhere in the request"
         ],
     ),
     (
@@ -597,7 +595,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         'body: {opening: "{opening_id:int}"}',
         "body: {opening: 1}",
         [
-            "79:7  writes.hire.choose.opening_id: is chosen, but {opening_id} stands nowhere in the request"
+            "79:7  writes.hire.choose.opening_id: is chosen, but {opening_id} is nowhere in the request"
         ],
     ),
     (
@@ -706,7 +704,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "request: {get: /applications}\n",
         'request: {get: "/applications/page/{page}"}\n',
         [
-            "37:17  lists.applications.pagination: needs `send_in: path`, because {page} stands in the request's path"
+            "37:17  lists.applications.pagination: needs `send_in: path`, because {page} is in the request's path"
         ],
     ),
     (
@@ -720,7 +718,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "request: {get: /applications}\n",
         "scopes: openings\n    request: {get: /applications}\n",
         [
-            "35:13  lists.applications.scopes: is declared, but {scope} stands nowhere in the list's request",
+            "35:13  lists.applications.scopes: is declared, but {scope} is nowhere in the list's request",
             "40:89  lists.applications.fetch.batch: records of a list with `scopes` are read one by one; remove it",
         ],
     ),

@@ -1,10 +1,10 @@
-"""What records are looked up in may change while they stay as they are; a digest tells."""
+"""What records are looked up in may change while they stay as they are; a digest shows it."""
 
 from typing import Any
 
 import pytest
 
-from connectors.definition.paths import names_behind_joins
+from connectors.definition.paths import names_after_joins
 from connectors.simulator import create_simulator
 from tests.support.ats import connect
 
@@ -47,4 +47,4 @@ async def test_the_digest_changes_with_a_stage_that_is_renamed_and_not_by_itself
 def test_what_paths_read_of_joined_records_is_known_by_name(
     paths: list[str], expected: dict[str, Any]
 ) -> None:
-    assert names_behind_joins(paths) == expected
+    assert names_after_joins(paths) == expected

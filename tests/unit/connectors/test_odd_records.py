@@ -42,7 +42,7 @@ STAGE = {"id": 5, "name": "Talk", "kind": "Open"}
 async def map_one(
     record: Any, mapping: str = CANDIDATE, **operator: Any
 ) -> tuple[Any, list[ReadIssue]]:
-    """What becomes of one record, and what is told of its fields."""
+    """What becomes of one record, and what is reported of its fields."""
     text = definition_text().split("candidate:")[0] + mapping
     if mapping is BOTH:
         text = text.replace("holds: candidates", "holds: both")

@@ -18,7 +18,7 @@ A_READ = RequestClass("list")
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("header", "seconds"),
     [
         ("30", 30),
         (str(int(NOW.timestamp()) + 45), 45),
@@ -27,8 +27,8 @@ A_READ = RequestClass("list")
         ("Mon, 23 Nov 2026 12:01:00 GMT", 60),
     ],
 )
-def test_a_pause_is_understood_as_seconds_a_date_or_a_moment(told: str, seconds: float) -> None:
-    assert requested_pause({"Reset": told}, "Reset", NOW) == seconds
+def test_a_pause_is_understood_as_seconds_a_date_or_a_moment(header: str, seconds: float) -> None:
+    assert requested_pause({"Reset": header}, "Reset", NOW) == seconds
 
 
 @pytest.mark.parametrize("text", ["0000-00-00", "0000-00-00 00:00:00"])

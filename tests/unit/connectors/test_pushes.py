@@ -1,4 +1,4 @@
-"""What a push plans, and what is told when a write goes wrong."""
+"""What a push plans, and what is reported when a write goes wrong."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Scrolls: the ATS keeps the place of a walk, and the same cursor brings another page each time."""
+"""Scrolls: the ATS keeps the position of a walk, and the same cursor brings another page each time."""
 
 from collections.abc import Sequence
 from itertools import cycle

@@ -411,7 +411,7 @@ async def test_who_waits_for_a_failing_token_request_shares_its_failure() -> Non
 
 
 class ClumsyStore(InMemoryTokenStore):
-    """Fails to store as often as told."""
+    """Fails to store as often as asked."""
 
     def __init__(self, failures: int) -> None:
         super().__init__()

@@ -245,16 +245,16 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
     await connector.close()
 
 
-@pytest.mark.parametrize(("told", "least"), [("7", 7.0), (None, 1.0)])
+@pytest.mark.parametrize(("announced", "least"), [("7", 7.0), (None, 1.0)])
 async def test_a_read_that_is_rate_limited_waits_and_goes_on(
-    told: str | None, least: float
+    announced: str | None, least: float
 ) -> None:
     clock = QuickClock(scale=1.0)
 
     async def answer(request: web.Request) -> web.Response:
         if len(ats.asked) > 1:
             return rows(1)
-        headers = {"Retry-After": "0.3"} if told else {}
+        headers = {"Retry-After": "0.3"} if announced else {}
         return web.Response(status=429, headers=headers)
 
     async with tiny_ats(answer) as ats:
@@ -264,7 +264,7 @@ async def test_a_read_that_is_rate_limited_waits_and_goes_on(
         await connector.close()
 
     assert found == ["1"]
-    assert sum(clock.slept) >= (0.3 if told else 0.05)
+    assert sum(clock.slept) >= (0.3 if announced else 0.05)
 
 
 async def test_status_200_with_an_error_body_is_an_error() -> None:

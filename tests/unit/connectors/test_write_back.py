@@ -121,7 +121,7 @@ NOTE = "analytics:\n"
         ),
         (
             "  hired_fields: {start: {description: First day}}\n",
-            "writes.hired_fields.start: is declared, but {start} stands nowhere in `hire`",
+            "writes.hired_fields.start: is declared, but {start} is nowhere in `hire`",
         ),
     ],
 )

@@ -126,7 +126,7 @@ def test_a_rejection_reason_that_a_person_changes_later_is_a_change() -> None:
     assert [(c.path, c.quiet) for c in changes] == [("rejection_reason", False)]
 
 
-def test_a_vanished_custom_field_is_told_from_one_set_to_nothing() -> None:
+def test_a_vanished_custom_field_is_distinguished_from_one_set_to_nothing() -> None:
     record: dict[str, Any] = dict(empty_candidate("1")) | {"custom_fields": {"a": 1, "b": 2}}
 
     changes = diff_candidate(record, record | {"custom_fields": {"b": None}})

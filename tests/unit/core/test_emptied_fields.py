@@ -1,4 +1,4 @@
-"""When a field that has no values any more is told to people."""
+"""When a field that has no values any more is reported to people."""
 
 from collections import Counter
 
@@ -15,7 +15,7 @@ def memory(records: int, share: float) -> dict[str, object]:
     ("records", "share", "mapped"),
     [(8, 1.0, 8), (8, 1.0, 4), (100_000, 1.0, 30), (100_000, 0.5, 30), (5, 1.0, 5)],
 )
-def test_a_usual_field_that_a_whole_run_lacks_is_told(
+def test_a_usual_field_that_a_whole_run_lacks_is_reported(
     records: int, share: float, mapped: int
 ) -> None:
     emptied = emptied_fields(memory(records, share), Counter(), mapped)
@@ -27,7 +27,7 @@ def test_a_usual_field_that_a_whole_run_lacks_is_told(
     ("records", "share", "mapped"),
     [(2, 1.0, 2), (8, 1.0, 3), (100_000, 1.0, 29), (100_000, 0.4, 500), (8, 0.5, 8)],
 )
-def test_what_may_be_an_accident_is_not_told(records: int, share: float, mapped: int) -> None:
+def test_what_may_be_an_accident_is_not_reported(records: int, share: float, mapped: int) -> None:
     emptied = emptied_fields(memory(records, share), Counter(), mapped)
 
     assert emptied == []

@@ -46,7 +46,7 @@ def the_systems() -> object:
         (the_systems, "ConnectionResetError (code 104) at tests.unit.core.test_unexpected:"),
     ],
 )
-def test_an_error_is_told_by_type_and_line(raises: Callable[[], object], begins: str) -> None:
+def test_an_error_is_reported_by_type_and_line(raises: Callable[[], object], begins: str) -> None:
     error = caught(raises)
 
     assert str(unexpected(error)).startswith(begins)
@@ -87,7 +87,7 @@ def test_the_stack_is_short_and_the_innermost_line_comes_first() -> None:
         ([ExceptionGroup("", [OSError(), TypeError()])], TypeError),
     ],
 )
-def test_of_a_group_what_nobody_knows_decides(
+def test_of_a_group_what_no_one_knows_decides(
     leaves: list[Exception], decides: type[Exception]
 ) -> None:
     assert type(first_unlike(ExceptionGroup("", leaves), (OSError,))) is decides

@@ -111,7 +111,7 @@ def test_what_fetching_a_file_adds_is_no_edit() -> None:
     assert (found.kind, found.path) == ("local edit", "attachments")
 
 
-def test_a_candidate_told_of_by_a_later_record_is_compared_with_that() -> None:
+def test_a_candidate_of_a_later_record_is_compared_with_that() -> None:
     older, newer = a_candidate(company="Old"), a_candidate(company="New")
 
     found = list(

@@ -46,7 +46,7 @@ async def test_what_is_in_time_gives_its_result_or_its_error() -> None:
         await bounded(fails(), 5, name="failing")
 
 
-async def test_whoever_is_cancelled_takes_the_work_along() -> None:
+async def test_a_caller_who_is_cancelled_cancels_the_work_too() -> None:
     began, ended = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:

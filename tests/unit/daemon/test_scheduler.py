@@ -12,17 +12,17 @@ from daemon.runtime.scheduler import Scheduler, SchedulerStopped
 SECOND = timedelta(seconds=1)
 
 
-async def test_a_scheduler_that_is_begun_again_rings_the_bells_it_had() -> None:
+async def test_a_scheduler_that_is_begun_again_rings_the_timers_it_had() -> None:
     scheduler, never = Scheduler(SystemClock()), asyncio.Event()
-    bell = scheduler.every(SECOND, "poll:acme")
+    timer = scheduler.every(SECOND, "poll:acme")
     first = asyncio.create_task(scheduler.run(never))
     async with asyncio.timeout(10):
-        assert await bell.heard(never)
+        assert await timer.heard(never)
     first.cancel()
     await asyncio.wait([first])
     again = asyncio.create_task(scheduler.run(never))
     async with asyncio.timeout(10):
-        assert await bell.heard(never)
+        assert await timer.heard(never)
     again.cancel()
     await asyncio.wait([again])
 
@@ -36,7 +36,7 @@ class BrokenTrigger(BaseTrigger):  # APScheduler has no types
         return now
 
 
-async def test_bells_that_fall_silent_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_timers_that_fall_silent_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daemon.runtime.scheduler.LOOK_EVERY", timedelta(milliseconds=20))
     monkeypatch.setattr("daemon.runtime.scheduler.OVERDUE", timedelta(milliseconds=100))
     monkeypatch.setattr("daemon.runtime.scheduler.IntervalTrigger", lambda **_: BrokenTrigger())

@@ -1,4 +1,4 @@
-"""How the credentials of the operator's file are told in `ats_integration_settings`."""
+"""How the credentials of the operator's file are stored in `ats_integration_settings`."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from daemon.runtime.checked_config import load_checked_config
 from daemon.runtime.settings_documents import configured_integrations
 
 
-def test_a_credential_is_told_as_the_reference_that_stands_in_the_file(
+def test_a_credential_is_stored_as_the_reference_that_is_in_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACME_ID", "CANARY-1")

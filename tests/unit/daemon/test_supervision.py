@@ -111,7 +111,7 @@ async def test_nothing_but_the_end_of_its_task_ends_a_loop(error: BaseException)
     assert runs == [0, 1, 2]
 
 
-async def test_a_failure_is_logged_by_type_and_line_and_its_text_by_nobody() -> None:
+async def test_a_failure_is_logged_by_type_and_line_and_never_by_its_text() -> None:
     with capture_logs() as events:
         await supervise("poll", failing(1, end), QUICK, stop=asyncio.Event())
 
@@ -122,7 +122,7 @@ async def test_a_failure_is_logged_by_type_and_line_and_its_text_by_nobody() -> 
 
 
 class Heard:
-    """What an observer was told."""
+    """What an observer was called with."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -164,7 +164,7 @@ def test_a_loop_has_recovered_once_it_lives_longer_than_it_ever_did(lived: timed
     assert settling >= min(2 * lived, LONGEST_SETTLING)
 
 
-async def test_waiting_tells_a_stop_from_a_passed_pause() -> None:
+async def test_waiting_distinguishes_a_stop_from_a_passed_pause() -> None:
     stop = asyncio.Event()
     assert await stopped_within(stop, SOON) is False
 

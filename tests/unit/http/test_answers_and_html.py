@@ -92,7 +92,7 @@ def test_html_is_kept_and_nothing_is_nothing() -> None:
         (timedelta(seconds=-5), "0 s ago"),
     ],
 )
-def test_age_is_told_as_people_say_it(passed: timedelta, expected: str) -> None:
+def test_age_is_written_as_people_say_it(passed: timedelta, expected: str) -> None:
     assert age(NOW - passed, NOW) == expected
     assert age(None, NOW) == "never"
 

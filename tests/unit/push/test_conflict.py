@@ -78,7 +78,7 @@ def test_the_named_side_wins_where_both_moved(base: S | None, ats: S, clearview:
         (NOON, None, "ats"),
     ],
 )
-def test_the_newest_wins_and_the_ats_where_time_cannot_tell(
+def test_the_newest_wins_and_the_ats_where_time_cannot_decide(
     ats_at: datetime | None, clearview_at: datetime | None, winner: str
 ) -> None:
     decided = decide_status(

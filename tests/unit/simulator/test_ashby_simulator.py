@@ -1,4 +1,4 @@
-"""The Ashby simulator refuses what Ashby refuses and tells the truth otherwise."""
+"""The Ashby simulator refuses what Ashby refuses and answers truly otherwise."""
 
 from typing import Any
 
@@ -309,7 +309,7 @@ async def test_a_custom_field_value_is_overwritten(client: Client) -> None:
     assert [write.effect for write in client.simulator.writes] == [True, False]
 
 
-async def test_history_tells_every_stage(client: Client) -> None:
+async def test_history_has_every_stage(client: Client) -> None:
     application = one(client)
     await change(client, application, "Offer")
 

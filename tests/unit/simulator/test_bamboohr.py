@@ -1,4 +1,4 @@
-"""The BambooHR simulator refuses what the vendor refuses and tells the truth otherwise."""
+"""The BambooHR simulator refuses what the vendor refuses and answers truly otherwise."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -116,7 +116,7 @@ async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(
     assert client.simulator.violations == []
 
 
-async def test_the_list_tells_no_time_of_change_and_no_phone(client: Client) -> None:
+async def test_the_list_has_no_time_of_change_and_no_phone(client: Client) -> None:
     rows = await client.rows()
     _, found, _ = await client.call("GET", f"/applications/{rows[0]['id']}")
 

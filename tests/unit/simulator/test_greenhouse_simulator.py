@@ -1,4 +1,4 @@
-"""The Greenhouse simulator refuses what Harvest v3 refuses and tells the truth otherwise."""
+"""The Greenhouse simulator refuses what Harvest v3 refuses and answers truly otherwise."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -234,7 +234,7 @@ async def test_a_token_ends_with_its_time(client: Client) -> None:
     assert status == 401
 
 
-async def test_a_token_of_somebody_who_is_no_site_admin_cannot_list(client: Client) -> None:
+async def test_a_token_of_a_user_who_is_no_site_admin_cannot_list(client: Client) -> None:
     await client.login(sub=client.simulator.USER_IDS.text(5))
 
     status, _, _ = await client.call("GET", "/candidates")
@@ -352,7 +352,7 @@ async def test_a_score_is_written_once_and_overwritten_without_effect(client: Cl
     assert unknown[0] == 422
 
 
-async def test_file_addresses_are_signed_anew_and_need_no_credentials(
+async def test_file_addresses_are_signed_again_and_need_no_credentials(
     client: Client, http: aiohttp.ClientSession
 ) -> None:
     first = await client.rows("attachments")

@@ -1,4 +1,4 @@
-"""The Lever simulator refuses what the Data API refuses and tells the truth otherwise."""
+"""The Lever simulator refuses what the Data API refuses and answers truly otherwise."""
 
 from typing import Any
 
@@ -277,7 +277,7 @@ async def test_tags_change_the_opportunity_and_notes_do_not(client: Client) -> N
     assert "score-80" in body["data"]["tags"]
 
 
-async def test_deletions_are_told_only_in_their_own_list(client: Client) -> None:
+async def test_deletions_are_only_in_their_own_list(client: Client) -> None:
     simulator = client.simulator
     application = one(client)
     key = simulator.application_key(application)

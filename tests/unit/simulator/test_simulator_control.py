@@ -36,12 +36,12 @@ async def test_the_facts_say_how_to_connect(control: Control) -> None:
     assert facts["counts"]["candidates"] == 20
 
 
-async def test_truth_is_told_as_in_process(control: Control) -> None:
-    _, told = await control("GET", "truth")
+async def test_truth_is_answered_as_in_process(control: Control) -> None:
+    _, answer = await control("GET", "truth")
     truth = control.simulator.truth()
 
-    assert told["candidates"].keys() == truth.candidates.keys()
-    assert {k: a["status"] for k, a in told["applications"].items()} == {
+    assert answer["candidates"].keys() == truth.candidates.keys()
+    assert {k: a["status"] for k, a in answer["applications"].items()} == {
         k: a["status"] for k, a in truth.applications.items()
     }
 
@@ -80,12 +80,12 @@ async def test_the_clock_is_steered_and_the_date_header_follows(
     control: Control, http: aiohttp.ClientSession
 ) -> None:
     await control("POST", "clock", {"freeze": "2027-01-02T03:04:05Z"})
-    _, told = await control("POST", "clock", {"advance_s": 60})
+    _, moved = await control("POST", "clock", {"advance_s": 60})
 
     async with http.get(f"{control.simulator.url}/stages") as answer:
         date = answer.headers["Date"]
 
-    assert told == {"now": "2027-01-02T03:05:05.000Z", "frozen": True}
+    assert moved == {"now": "2027-01-02T03:05:05.000Z", "frozen": True}
     assert date == "Sat, 02 Jan 2027 03:05:05 GMT"
 
 

@@ -69,7 +69,7 @@ async def test_a_fault_may_wait_and_name_its_endpoint(
 
 
 @pytest.mark.parametrize("retry_after", [2, "date", None])
-async def test_a_429_tells_when_to_come_back_in_every_spelling(
+async def test_a_429_says_when_to_come_back_in_every_spelling(
     lever: Simulator, http: aiohttp.ClientSession, retry_after: str | None
 ) -> None:
     lever.faults.add(Fault("rate_limited", retry_after=retry_after, date_in_s=30))

@@ -128,7 +128,7 @@ def test_an_order_for_what_does_not_exist_is_refused(order: dict[str, Any]) -> N
         run_command(create_simulator("lever", candidates=20), order)
 
 
-def test_an_edit_bumps_updated_at_unless_told_not_to() -> None:
+def test_an_edit_bumps_updated_at_unless_asked_not_to() -> None:
     simulator = create_simulator("greenhouse", candidates=10)
     person = simulator.world.people[1]
     before = person.updated_ms

@@ -1,4 +1,4 @@
-"""The SmartRecruiters simulator refuses what the vendor refuses and tells the truth otherwise."""
+"""The SmartRecruiters simulator refuses what the vendor refuses and answers truly otherwise."""
 
 import asyncio
 from typing import Any
@@ -125,7 +125,7 @@ async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(
     assert client.simulator.violations == []
 
 
-async def test_the_list_tells_nothing_about_a_second_assignment_but_its_job(client: Client) -> None:
+async def test_the_list_has_nothing_about_a_second_assignment_but_its_job(client: Client) -> None:
     person = with_two(client)
     key = client.simulator.person_key(person)
     row = next(r for r in await client.rows("/candidates", limit="100") if r["id"] == key)
@@ -236,7 +236,7 @@ async def test_eight_other_calls_at_a_time(start: Start, http: aiohttp.ClientSes
     assert statuses == [200] * 8 + [429]
 
 
-async def test_both_budgets_are_told_and_no_time_to_wait(
+async def test_both_budgets_are_in_the_answer_and_no_time_to_wait(
     start: Start, http: aiohttp.ClientSession
 ) -> None:
     simulator = await start("smartrecruiters", unlimited=False, rate_per_s=2, time_scale=30.0)

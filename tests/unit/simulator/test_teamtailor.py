@@ -1,4 +1,4 @@
-"""The Teamtailor simulator refuses what the vendor refuses and tells the truth otherwise."""
+"""The Teamtailor simulator refuses what the vendor refuses and answers truly otherwise."""
 
 import json
 from typing import Any
@@ -347,7 +347,7 @@ async def test_stages_belong_to_jobs_and_count_their_applications(client: Client
     assert sum(counted) == applications
 
 
-async def test_the_window_tells_seconds_left(start: Start, http: aiohttp.ClientSession) -> None:
+async def test_the_window_says_seconds_left(start: Start, http: aiohttp.ClientSession) -> None:
     client = Client(await start("teamtailor", unlimited=False, rate_limit=2), http)
 
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The Workable simulator refuses what the SPI refuses and tells the truth otherwise."""
+"""The Workable simulator refuses what the SPI refuses and answers truly otherwise."""
 
 from typing import Any
 
@@ -240,7 +240,7 @@ async def test_a_token_must_be_a_bearer_token(client: Client) -> None:
     assert rules(client) == ["bearer_token_missing", "bearer_token_missing"]
 
 
-async def test_the_window_is_told_on_reads_and_not_on_writes(
+async def test_the_window_is_in_answers_to_reads_and_not_to_writes(
     start: Start, http: aiohttp.ClientSession
 ) -> None:
     client = Client(await start("workable", unlimited=False, rate_limit=2), http)

@@ -132,7 +132,7 @@ def test_a_missing_wheel_names_the_extra_and_the_setting(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(("system", "machine"), [("darwin", "arm64"), ("linux", "aarch64")])
-def test_an_unsupported_platform_is_told_so(
+def test_an_unsupported_platform_is_named(
     monkeypatch: pytest.MonkeyPatch, system: str, machine: str
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")

@@ -1,4 +1,4 @@
-"""An outage of MongoDB is told from a document that it refuses, by code and key pattern."""
+"""An outage of MongoDB is distinguished from a document that it refuses, by code and key pattern."""
 
 from typing import Any
 

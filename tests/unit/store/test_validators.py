@@ -1,4 +1,4 @@
-"""What MongoDB is told to enforce, made from the annotations of a document."""
+"""What MongoDB is asked to enforce, made from the annotations of a document."""
 
 from datetime import datetime
 from typing import Any, Literal
