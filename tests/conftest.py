@@ -5,6 +5,8 @@ import faulthandler
 import inspect
 import logging
 import os
+import shutil
+import tempfile
 import threading
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -45,6 +47,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.en
 
 
 GUARDED = "--guarded-mongo"
+DISK_NEEDED_GIB = 8
+"""A whole run takes some 5 GiB at most: the servers, their databases, and the image of the container."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,6 +60,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        folder = tempfile.gettempdir()
+        if (free := shutil.disk_usage(folder).free / 2**30) < DISK_NEEDED_GIB:
+            raise pytest.UsageError(
+                f"{folder} has {free:.1f} GiB left, and a whole run needs {DISK_NEEDED_GIB}: on a full disk "
+                "every MongoDB ends. Make room, or set TMPDIR to a folder on another disk."
+            )
     if config.getoption(GUARDED):
         # PyMongo 4.20 leaves the socket of a client that is closed or cancelled while it connects with TLS
         # (2026-11-29: an AsyncMongoClient by itself, closed 2 to 10 ms after its first command).
@@ -233,7 +244,7 @@ async def unrestricted(mongo: TestMongo, mongo_uri: str) -> AsyncIterator[Mongo]
 
 
 @pytest.fixture
-async def replica_set(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ReplicaSet]:
+async def replica_set(tmp_path: Path) -> AsyncIterator[ReplicaSet]:
     """Three nodes, to kill, freeze and step down. Takes seconds to set up: use it for faults only."""
-    async with three_node_replica_set(tmp_path_factory.mktemp("rs3")) as three:
+    async with three_node_replica_set(tmp_path / "rs3") as three:
         yield three
