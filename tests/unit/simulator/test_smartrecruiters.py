@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from connectors.simulator import Fault, Simulator, create_simulator
+from connectors.simulator import Fault, Simulator
 from connectors.simulator.actions import ActionRefused
 from connectors.simulator.clock import iso
 from connectors.simulator.commands import run_random_commands
@@ -107,21 +107,14 @@ async def walk_and_compare(client: Client) -> None:
             assert closed[found["status"]] == expected["status"]
 
 
-async def test_a_correct_walk_finds_the_truth(client: Client) -> None:
-    await walk_and_compare(client)
-
-    assert client.simulator.violations == []
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(
-    client: Client, seed: int
+@pytest.mark.parametrize(("steps", "seed"), [(0, 1), (120, 1), (120, 2), (120, 3)])
+async def test_a_correct_walk_finds_the_truth_whatever_happened_before(
+    client: Client, steps: int, seed: int
 ) -> None:
-    done = run_random_commands(client.simulator, steps=120, seed=seed)
+    assert len(run_random_commands(client.simulator, steps=steps, seed=seed)) == steps
 
     await walk_and_compare(client)
 
-    assert len(done) == 120
     assert client.simulator.violations == []
 
 
@@ -566,14 +559,6 @@ async def test_page_ids_end_when_they_are_made_to(client: Client) -> None:
     status, _, _ = await client.call("GET", f"/candidates?pageId={first['nextPageId']}")
 
     assert (status, rules(client)) == (400, [])
-
-
-def test_the_same_seed_gives_the_same_account() -> None:
-    first, second, other = (
-        create_simulator("smartrecruiters", candidates=40, seed=seed).truth() for seed in (5, 5, 6)
-    )
-
-    assert first == second != other
 
 
 async def test_the_next_page_may_be_this_one_or_on_another_host(client: Client) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from connectors.simulator import Fault, Simulator, create_simulator
+from connectors.simulator import Fault, Simulator
 from connectors.simulator.clock import iso
 from connectors.simulator.commands import run_random_commands
 from connectors.simulator.faults import FaultKind
@@ -143,21 +143,14 @@ async def walk_and_compare(client: Client) -> None:
             assert hired == (expected["status"] == "hired")
 
 
-async def test_a_correct_walk_finds_the_truth(client: Client) -> None:
-    await walk_and_compare(client)
-
-    assert client.simulator.violations == []
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_after_a_busy_while_a_correct_walk_still_finds_the_truth(
-    client: Client, seed: int
+@pytest.mark.parametrize(("steps", "seed"), [(0, 1), (120, 1), (120, 2), (120, 3)])
+async def test_a_correct_walk_finds_the_truth_whatever_happened_before(
+    client: Client, steps: int, seed: int
 ) -> None:
-    done = run_random_commands(client.simulator, steps=120, seed=seed)
+    assert len(run_random_commands(client.simulator, steps=steps, seed=seed)) == steps
 
     await walk_and_compare(client)
 
-    assert len(done) == 120
     assert client.simulator.violations == []
 
 
@@ -594,14 +587,6 @@ async def test_a_custom_field_value_cannot_be_empty(client: Client) -> None:
 
     assert (status, rules(client)) == (422, ["parameter_missing"])
     assert person.custom_fields["notice_period"]
-
-
-def test_the_same_seed_gives_the_same_account() -> None:
-    first, second, other = (
-        create_simulator("teamtailor", candidates=40, seed=seed).truth() for seed in (5, 5, 6)
-    )
-
-    assert first == second != other
 
 
 @pytest.mark.parametrize(("kind", "host"), [("endless_next", None), ("foreign_next", "other")])
