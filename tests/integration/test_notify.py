@@ -83,6 +83,12 @@ class Notifications:
         return await self.mongo.own.notification_queue.count_documents({"state": state})
 
 
+@pytest.fixture
+def notifications(opened: Mongo, channel: HttpChannel) -> Notifications:
+    """They are sent by one channel, to the simulated Notification Service."""
+    return Notifications(opened, channel)
+
+
 def failing(name: str) -> Any:
     return integration_failing(
         IntegrationRef(name, integration_id(name)),
@@ -97,9 +103,8 @@ def said(services: ClearViewServices) -> list[tuple[str, str | None]]:
 
 
 async def test_one_message_opens_and_one_resolves(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+    notifications: Notifications, services: ClearViewServices
 ) -> None:
-    notifications = Notifications(opened, channel)
     for _ in range(4):
         await notifications.alerts.raise_condition(failing("acme"))
         await notifications.after(20 * SECONDS)
@@ -114,9 +119,8 @@ async def test_one_message_opens_and_one_resolves(
 
 
 async def test_reminders_follow_after_one_four_and_twenty_four_hours(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+    notifications: Notifications, services: ClearViewServices
 ) -> None:
-    notifications = Notifications(opened, channel)
     await notifications.alerts.raise_condition(failing("acme"))
     sent_after = []
     for hour in range(60):
@@ -129,9 +133,8 @@ async def test_reminders_follow_after_one_four_and_twenty_four_hours(
 
 
 async def test_a_hundred_integrations_failing_on_one_cause_are_one_message(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+    notifications: Notifications, services: ClearViewServices
 ) -> None:
-    notifications = Notifications(opened, channel)
     for number in range(100):
         await notifications.alerts.raise_condition(failing(f"tenant-{number}"))
     await notifications.after(20 * SECONDS)
@@ -144,9 +147,8 @@ async def test_a_hundred_integrations_failing_on_one_cause_are_one_message(
 
 
 async def test_a_storm_that_gathers_over_a_minute_is_one_message_too(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+    notifications: Notifications, services: ClearViewServices
 ) -> None:
-    notifications = Notifications(opened, channel)
     for number in range(20):
         await notifications.alerts.raise_condition(failing(f"tenant-{number}"))
         await notifications.after(4 * SECONDS)
@@ -157,9 +159,8 @@ async def test_a_storm_that_gathers_over_a_minute_is_one_message_too(
 
 
 async def test_a_condition_that_comes_and_goes_at_once_is_reported_in_order(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+    notifications: Notifications, services: ClearViewServices
 ) -> None:
-    notifications = Notifications(opened, channel)
     await notifications.alerts.raise_condition(failing("acme"))
     await notifications.alerts.resolve("integration_failing:acme")
     await notifications.after(20 * SECONDS)
@@ -170,9 +171,8 @@ async def test_a_condition_that_comes_and_goes_at_once_is_reported_in_order(
 @pytest.mark.parametrize("what", ["integration_failing:acme", "integration_failing", "acme"])
 @pytest.mark.parametrize("muted_first", [True, False], ids=["before", "after"])
 async def test_a_muted_condition_is_silent_until_the_mute_ends(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices, what: str, muted_first: bool
+    notifications: Notifications, services: ClearViewServices, what: str, muted_first: bool
 ) -> None:
-    notifications = Notifications(opened, channel)
     until = notifications.clock.now() + timedelta(hours=2)
     if muted_first:
         await notifications.mutes.mute(what, until)
@@ -195,9 +195,8 @@ async def test_a_muted_condition_is_silent_until_the_mute_ends(
 
 
 async def test_no_reminder_under_a_mute_and_one_when_it_ends(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+    notifications: Notifications, services: ClearViewServices
 ) -> None:
-    notifications = Notifications(opened, channel)
     await notifications.alerts.raise_condition(failing("acme"))
     await notifications.after(20 * SECONDS)
     await notifications.mutes.mute("acme", notifications.clock.now() + timedelta(hours=3))
@@ -212,9 +211,8 @@ async def test_no_reminder_under_a_mute_and_one_when_it_ends(
 
 
 async def test_what_was_sent_before_a_mute_is_reported_as_over_at_once(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+    notifications: Notifications, services: ClearViewServices
 ) -> None:
-    notifications = Notifications(opened, channel)
     await notifications.alerts.raise_condition(failing("acme"))
     await notifications.after(20 * SECONDS)
     await notifications.mutes.mute("acme", notifications.clock.now() + timedelta(hours=3))
@@ -230,9 +228,8 @@ async def test_what_was_sent_before_a_mute_is_reported_as_over_at_once(
 
 
 async def test_an_unmuted_condition_is_sent_at_once_if_it_is_time(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+    notifications: Notifications, services: ClearViewServices
 ) -> None:
-    notifications = Notifications(opened, channel)
     for name in ("acme", "b"):
         await notifications.alerts.raise_condition(failing(name))
     await notifications.mutes.mute("acme", notifications.clock.now() + timedelta(days=1))
@@ -258,9 +255,8 @@ async def test_an_unmuted_condition_is_sent_at_once_if_it_is_time(
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
 async def test_a_message_gets_through_once_the_service_is_well_again(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices, fault: Fault
+    notifications: Notifications, services: ClearViewServices, fault: Fault
 ) -> None:
-    notifications = Notifications(opened, channel)
     services.faults.add(fault)
     await notifications.alerts.raise_condition(failing("acme"))
     await notifications.after(20 * SECONDS)
@@ -273,9 +269,8 @@ async def test_a_message_gets_through_once_the_service_is_well_again(
 
 
 async def test_a_refused_message_is_given_up_and_the_next_one_goes(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+    notifications: Notifications, channel: HttpChannel, services: ClearViewServices
 ) -> None:
-    notifications = Notifications(opened, channel)
     services.faults.add(Fault("error", status=422))
     await notifications.alerts.raise_condition(failing("acme"))
     await notifications.after(20 * SECONDS)
@@ -397,9 +392,8 @@ class DiesAfter:
 @pytest.mark.fault
 @pytest.mark.parametrize("calls", range(1, 16))
 async def test_a_planner_killed_anywhere_loses_and_doubles_nothing(
-    opened: Mongo, services: ClearViewServices, channel: HttpChannel, calls: int
+    notifications: Notifications, services: ClearViewServices, channel: HttpChannel, calls: int
 ) -> None:
-    notifications = Notifications(opened, channel)
     second = Recorder()
     for name in ("a", "b", "c"):
         await notifications.alerts.raise_condition(failing(name))
@@ -462,9 +456,8 @@ async def test_the_task_delivers_by_itself_and_stops_when_asked(
 
 
 async def test_the_demo_may_be_quicker(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+    notifications: Notifications, opened: Mongo, services: ClearViewServices
 ) -> None:
-    notifications = Notifications(opened, channel)
     notifications.alerts = AlertStore(
         opened, notifications.clock, AlertPolicy(group_window=timedelta(0))
     )
@@ -623,9 +616,8 @@ async def test_a_message_that_breaks_its_channel_again_and_again_holds_up_no_oth
 
 
 async def test_an_alert_of_an_odd_shape_keeps_no_other_from_being_sent(
-    opened: Mongo, unrestricted: Mongo, channel: HttpChannel, services: ClearViewServices
+    notifications: Notifications, unrestricted: Mongo, services: ClearViewServices
 ) -> None:
-    notifications = Notifications(opened, channel)
     for name in ("odd", "bare", "acme"):
         await notifications.alerts.raise_condition(failing(name))
     for name, change in (
@@ -649,14 +641,13 @@ async def test_an_alert_of_an_odd_shape_keeps_no_other_from_being_sent(
     ],
 )
 async def test_no_message_waits_for_a_moment_that_a_wrong_clock_wrote(
+    notifications: Notifications,
     opened: Mongo,
-    channel: HttpChannel,
     services: ClearViewServices,
     collection: str,
     field: str,
     moment: timedelta,
 ) -> None:
-    notifications = Notifications(opened, channel)
     await notifications.alerts.raise_condition(failing("acme"))
     if collection == "notification_queue":
         services.faults.add(Fault("error"))
@@ -670,9 +661,8 @@ async def test_no_message_waits_for_a_moment_that_a_wrong_clock_wrote(
 
 
 async def test_messages_that_a_wrong_clock_dated_count_for_no_storm(
-    opened: Mongo, channel: HttpChannel, services: ClearViewServices
+    notifications: Notifications, opened: Mongo, services: ClearViewServices
 ) -> None:
-    notifications = Notifications(opened, channel)
     for number in range(3):
         await notifications.alerts.raise_condition(failing(f"tenant-{number}"))
     await notifications.after(20 * SECONDS)
