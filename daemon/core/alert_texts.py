@@ -115,8 +115,12 @@ def dead_push(
         "Read the reasons with `ats-sync outbox list --state dead`, correct the cause, then "
         "`ats-sync outbox replay`.",
         subject=PUSH,
-        details={"application_id": application, "status": status}
-        | {"reason": reason, "pushes": count},
+        details={
+            "application_id": application,
+            "status": status,
+            "reason": reason,
+            "pushes": count,
+        },
     )
 
 

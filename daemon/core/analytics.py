@@ -215,8 +215,9 @@ def _conversion_rates(moves: Sequence[Moves]) -> dict[str, dict[str, Any]]:
     for status in ApplicationStatus:
         left = sum(m.count for m in moves if m.before is status)
         if left:
-            ahead = (m for m in moves if 0 < _step(status) < _step(m.after))
-            advanced = sum(move.count for move in ahead if move.before is status)
+            advanced = sum(
+                m.count for m in moves if m.before is status and 0 < _step(status) < _step(m.after)
+            )
             rates[status.value] = {
                 "left": left,
                 "advanced": advanced,

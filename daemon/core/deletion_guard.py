@@ -16,7 +16,7 @@ def judge_deletions(
 ) -> DeletionBlocked | None:
     """Returns the reason why a complete listing that lacks `missing` of `known` records may not delete them.
 
-    An emptied listing is refused at any percentage; `accepted` is a person's confirmation.
+    None: it may. An emptied listing is refused at any percentage; `accepted` is a person's confirmation.
     """
     if accepted or missing == 0:
         return None

@@ -218,8 +218,9 @@ class PageImport:
     ) -> None:
         """Drops records from `failed_records` that are well again."""
         if prepared.recovered:
-            planned, taken = ({p.change.external_id for p in each} for each in (plans, applied))
-            recovered = [e for e in prepared.recovered if e not in planned - taken]
+            refused = {p.change.external_id for p in plans}
+            refused -= {p.change.external_id for p in applied}
+            recovered = [e for e in prepared.recovered if e not in refused]
             await self.context.ports.failed.remove(self.facts.name, recovered)
 
     async def _log(

@@ -52,7 +52,7 @@ async def _retry(context: ImportContext, facts: ListFacts, external_ids: Sequenc
 
 
 async def compare_pushed(context: ImportContext) -> None:
-    """Compares records that a push has moved, and no list has shown since: a push may not have been made.
+    """Compares records that a push has moved and no list has shown since, to find pushes that the ATS lost.
 
     A list that shows only what changed does not show a record of which nothing changed.
     """

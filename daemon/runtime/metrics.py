@@ -15,7 +15,9 @@ log = structlog.get_logger("daemon.connector")
 
 PREFIX = "ats_sync_"
 TOO_MANY_REQUESTS = 429
-_SECONDS = (0.001, 0.005, 0.015, 0.06, 0.25, 1.0, 5.0, 30.0, 120.0)
+_histogram_of_seconds = partial(
+    Histogram, buckets=(0.001, 0.005, 0.015, 0.06, 0.25, 1.0, 5.0, 30.0, 120.0)
+)
 
 
 class PrometheusMetrics:
@@ -34,7 +36,7 @@ class PrometheusMetrics:
         self._child(Gauge, name, labels).set(value)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
-        self._child(partial(Histogram, buckets=_SECONDS), name, labels).observe(value)
+        self._child(_histogram_of_seconds, name, labels).observe(value)
 
     def _child(self, make: Callable[..., Any], name: str, labels: Mapping[str, str]) -> Any:
         key = (name, *labels, *labels.values())

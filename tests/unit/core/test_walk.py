@@ -3,11 +3,16 @@
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import bson
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from daemon.core.poll_state import (
     SAME_PASS,
+    Deleting,
     ListingPass,
     ListPosition,
     PageInFlight,
@@ -54,6 +59,70 @@ states = st.builds(
 @given(states)
 def test_what_is_stored_comes_back(state: PollState) -> None:
     assert state_from(state.to_value()).to_value() == state.to_value()
+
+
+RUN = UUID(int=7)
+STATE = PollState(
+    cursors={"candidates": {"since": 2**40, "until": EPOCH}},
+    cursors_at={"candidates": EPOCH},
+    mappings={"candidates": "m1"},
+    lookups={"candidates": "l1"},
+    filled={"candidates": {"records": 40, "shares": {"candidate.phones": 0.5}}},
+    unread={
+        "candidates": UnreadFields({"4": ("candidate.phones",)}),
+        "applications": UnreadFields(),
+    },
+    swept_at=EPOCH,
+    walk=ListingPass(
+        id=RUN,
+        sweep=True,
+        began_at=EPOCH,
+        done=["candidates"],
+        positions={"applications": ListPosition({"page": 2}, True, 1)},
+        resumed_lists=frozenset({"candidates", "applications"}),
+    ),
+    applying=[PageInFlight("applications", ("1", "2"), RUN, 1)],
+    deleting=Deleting("candidates", ("3",)),
+    webhooks=WebhookHealth(EPOCH, None, True),
+)
+STORED = {
+    "cursors": {"candidates": {"since": 2**40, "until": EPOCH}},
+    "cursors_at": {"candidates": EPOCH},
+    "mappings": {"candidates": "m1"},
+    "lookups": {"candidates": "l1"},
+    "filled": {"candidates": {"records": 40, "shares": {"candidate.phones": 0.5}}},
+    "unread": {
+        "candidates": {
+            "records": [{"external_id": "4", "fields": ["candidate.phones"]}],
+            "has_more": False,
+        }
+    },
+    "swept_at": EPOCH,
+    "walk": {
+        "id": RUN,
+        "sweep": True,
+        "began_at": EPOCH,
+        "done": ["candidates"],
+        "positions": {"applications": {"position": {"page": 2}, "full": True, "failures": 1}},
+    },
+    "applying": [
+        {"list": "applications", "external_ids": ["1", "2"], "import_id": RUN, "attempts": 1}
+    ],
+    "deleting": {"list": "candidates", "external_ids": ["3"]},
+    "webhooks": {"polled_at": EPOCH, "gap_at": None, "healthy": True},
+}
+"""Its shape in MongoDB: after an update or a way back, another version goes on from it."""
+
+
+def test_a_state_is_stored_in_the_shape_that_other_versions_read() -> None:
+    as_in_mongodb = CodecOptions[dict[str, object]](
+        uuid_representation=UuidRepresentation.STANDARD, tz_aware=True
+    )
+
+    stored = bson.decode(bson.encode(STATE.to_value(), codec_options=as_in_mongodb), as_in_mongodb)
+
+    assert stored == STORED
+    assert state_from(stored) == replace(STATE, unread={"candidates": STATE.unread["candidates"]})
 
 
 odd = st.recursive(
