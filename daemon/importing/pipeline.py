@@ -86,7 +86,7 @@ class Pipeline:
                 passage.is_interrupted = True
                 task.cancel()
 
-    def has_failed_before(self, number: int) -> bool:
+    def is_overtaken(self, number: int) -> bool:
         """Returns True if a page before this one has failed."""
         return self._failure is not None and self._failure[0] < number
 
@@ -122,7 +122,7 @@ class Passage:
         self._stop_if_overtaken()
 
     def _stop_if_overtaken(self) -> None:
-        if self.is_interrupted or self._pipeline.has_failed_before(self.number):
+        if self.is_interrupted or self._pipeline.is_overtaken(self.number):
             self.leave()
             raise _Overtaken
 
