@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
-from config.document import Document
+from config.checked_document import Document
 from config.nodes import NodePath
 from config.problems import did_you_mean
 from config.secret_text import check_header_text

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from config.document import Document
+from config.checked_document import Document
 from config.field_types import UNDESCRIBED, FieldType
 from config.messages import NODE_KINDS, wanted_kind
 from config.nodes import NodePath

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from config.document import Origin
+from config.checked_document import Origin
 from config.loader import secrets_in
 from config.loading import Loaded
 from config.nodes import NodePath, show_path

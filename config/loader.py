@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 from pydantic import BaseModel, SecretStr
 
-from config.document import Document
+from config.checked_document import Document
 from config.error_paths import type_at
 from config.field_types import FieldType
 from config.files import is_folder, is_special

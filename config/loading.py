@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import msgspec
 from pydantic import BaseModel
 
-from config.document import Document
+from config.checked_document import Document
 from config.problems import ConfigIssue, ConfigIssues
 from config.references import Resolver
 from config.validation import validate

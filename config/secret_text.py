@@ -1,6 +1,6 @@
 """Removes line breaks and byte order marks from secrets, and refuses texts that cannot be sent."""
 
-from config.document import Document
+from config.checked_document import Document
 from config.header_text import unusable_in_header
 from config.nodes import NodePath, Scalar
 

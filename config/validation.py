@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 from pydantic import BaseModel, ValidationError
 
-from config.document import Document
+from config.checked_document import Document
 from config.error_paths import LocatedError, locate_errors, of_best_members, type_at
 from config.field_types import UNDESCRIBED, FieldType, fields_of
 from config.messages import message_of

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 from watchfiles import awatch
 
-from config.document import Document
+from config.checked_document import Document
 from config.files import is_folder, read_limited
 from config.references import referenced_files
 from config.yaml_tree import MAX_BYTES

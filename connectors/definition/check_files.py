@@ -1,6 +1,6 @@
 """Checks of what a definition says about candidates' files."""
 
-from config.document import Document
+from config.checked_document import Document
 from connectors.definition.check_placeholders import check_placeholders, settings_names
 from connectors.definition.files import FILE_IDS, Files
 from connectors.definition.records import NOTHING

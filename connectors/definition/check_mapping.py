@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from config.document import Document
+from config.checked_document import Document
 from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.check_details import check_detail_fields, check_unused_details

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from config.document import Document
+from config.checked_document import Document
 from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.placeholders import malformed_in, names_in

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from zoneinfo import available_timezones
 
-from config.document import Document
+from config.checked_document import Document
 from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.auth import Auth, LoginAuth, OAuth2

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Set as AbstractSet
 
-from config.document import Document
+from config.checked_document import Document
 from config.nodes import NodePath
 from config.problems import did_you_mean
 from connectors.definition.analytics import ReportAnalytics, ValueAnalytics

@@ -2,7 +2,7 @@
 
 import re
 
-from config.document import Document
+from config.checked_document import Document
 from config.header_text import unusable_in_header
 from config.nodes import NodePath
 from connectors.definition.auth import (

@@ -1,6 +1,6 @@
 """Compares a definition with its vendor's OpenAPI document."""
 
-from config.document import Document
+from config.checked_document import Document
 from config.nodes import NodePath
 from config.problems import ConfigIssues
 from config.yaml_tree import read_yaml

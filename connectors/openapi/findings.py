@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from config.document import Document
+from config.checked_document import Document
 from config.nodes import NodePath, show_path
 from config.problems import did_you_mean
 

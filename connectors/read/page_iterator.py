@@ -32,7 +32,7 @@ _BAD = (*OF_ONE_RECORD, NotFound)
 _REFUSED = (Misdirected, NotFound, Rejected)
 """The errors of a resumed walk whose position leads nowhere any more."""
 _PASSED_OVER_IN_A_ROW = 3
-"""So many bad pages or scopes in a row are passed over; one more ends the walk with the error."""
+"""At most this many bad pages or scopes in a row are passed over; one more ends the walk with the error."""
 
 PART = 2_000
 """Records of a page that are handed on together: all of a large page, mapped, would fill the memory."""

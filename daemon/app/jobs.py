@@ -11,7 +11,7 @@ from connectors.registry import create_connector
 from daemon.app.services import AppServices
 from daemon.attachments.context import AttachmentPorts
 from daemon.core.runs import Run, RunRequest
-from daemon.exporting.values import ExportStores
+from daemon.exporting.value_sender import ExportStores
 from daemon.importing.context import ImportPorts
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.jobs.import_poll import ImportPoll

@@ -28,7 +28,7 @@ from daemon.pushing.outbox_poller import OutboxPoller
 from daemon.runtime.checked_config import CheckedConfig, CurrentConfig, secrets_of
 from daemon.runtime.config_sources import ConfigSources
 from daemon.runtime.config_watch import ConfigWatch
-from daemon.runtime.integration_state import IntegrationStateCache
+from daemon.runtime.integration_state_cache import IntegrationStateCache
 from daemon.runtime.interval import Interval
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics

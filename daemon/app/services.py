@@ -23,7 +23,6 @@ from daemon.store.checkpoints import MongoCheckpoints
 from daemon.store.clearview_backends import ClearViewBackends
 from daemon.store.connection import Mongo
 from daemon.store.data_keys import DataKeys
-from daemon.store.encryption import Keyring
 from daemon.store.erasures import MongoErasedPeople, MongoReceipts, ReceiptArchive
 from daemon.store.integration_data import MongoIntegrationData
 from daemon.store.integrations import MongoIntegrations
@@ -34,6 +33,7 @@ from daemon.store.people import MongoDeletedCandidates, MongoLegalHolds, PersonA
 from daemon.store.person_data import MongoPersonData
 from daemon.store.retention import MongoRetention
 from daemon.store.runs import MongoRunLog
+from daemon.store.secret_encryption import Keyring
 from daemon.store.stored_integrations import MongoStoredIntegrations
 from daemon.store.token_store import MongoTokenStore
 

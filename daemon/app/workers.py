@@ -19,8 +19,8 @@ from daemon.jobs.status_delivery import StatusDelivery
 from daemon.ports.metrics import Metrics
 from daemon.pushing.delivery import PushPorts, PushSettings
 from daemon.runtime.checked_config import CurrentConfig
-from daemon.runtime.health import Health
-from daemon.runtime.integration_state import IntegrationStateCache
+from daemon.runtime.integration_health import IntegrationHealth
+from daemon.runtime.integration_state_cache import IntegrationStateCache
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.poll_cadence import PollCadence
 from daemon.runtime.scheduler import Scheduler
@@ -72,7 +72,7 @@ class WorkerFactory:
             ),
             cadence=PollCadence(wanted.poll.every, wanted.poll.every_with_webhooks, app.clock),
         )
-        health = Health(of, app.alerts, app.clock, app.policy)
+        health = IntegrationHealth(of, app.alerts, app.clock, app.policy)
         shared = SharedServices(
             leases=app.leases,
             state_cache=self.state_cache,

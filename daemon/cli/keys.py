@@ -63,8 +63,8 @@ def _show_rotation(done: "Rotation") -> None:
 def _with_keys(config: Path | None, work: "Callable[[Mongo, KeyRotation], Awaitable[T]]") -> T:
     from config.encryption_key import HOW_TO_MAKE, encryption_keys
     from daemon.cli.session import database, run_async, settings_for
-    from daemon.store.encryption import Keyring
     from daemon.store.key_rotation import KeyRotation
+    from daemon.store.secret_encryption import Keyring
     from models.errors import UserError
 
     async def run() -> T:

@@ -17,7 +17,7 @@ from daemon.core.leases import HeldLease
 from daemon.core.runs import Run, RunCounts, RunRequest
 from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.jobs.rules import import_rules
-from daemon.runtime.health import Health
+from daemon.runtime.integration_health import IntegrationHealth
 from daemon.store.connection import Row
 from daemon.store.mongo_errors import is_outage
 from models.documents import SyncRun
@@ -114,7 +114,7 @@ async def _poll_here(
     on: CommandContext, lease: HeldLease, *, sweep: bool, accept_deletions: bool
 ) -> Polled:
     app = on.app
-    health = Health(IntegrationRef(on.name, on.id), app.alerts, app.clock, app.policy)
+    health = IntegrationHealth(IntegrationRef(on.name, on.id), app.alerts, app.clock, app.policy)
     async with on.connected() as (connector, watcher):
         job = ImportPoll(
             connector,

@@ -33,7 +33,7 @@ Step = Callable[[IntegrationWorker], Awaitable[str | None]]
 SINK_PATIENCE = timedelta(seconds=30)
 """A sink that is away for so long gets its events at the next run."""
 PATIENCE = timedelta(seconds=15)
-"""So long a replica that died may still hold a lease."""
+"""The longest time for which a replica that died still holds a lease."""
 DETAILS_AT_MOST = timedelta(minutes=1)
 """Details that are not read by then are read by the next round."""
 STREAM = "stream"

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from daemon.core.conditions import AlertKind, Condition, Severity
 from daemon.core.integrations import IntegrationRef
-from daemon.core.recovery import Recovery
+from daemon.core.stream_recovery import Recovery
 from daemon.core.unexpected import Unexpected
 
 AGAIN = "again"
 """Repeated losses are an alert of their own: people hear of it before the next reminder."""
 MOST_NAMED = 10
-"""So many parts are named in one message."""
+"""At most this many parts are named in one message."""
 HALF = 0.5
 """A stream's position older than this share of the oplog is more than a warning."""
 HOUR = timedelta(hours=1)

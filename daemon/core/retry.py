@@ -1,4 +1,4 @@
-"""Retries of a failed push: random growing pauses, and a horizon after which the push is given up."""
+"""Pauses between attempts, random and growing, and the horizon after which they end: of pushes and of files."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -26,7 +26,7 @@ _ADMIN = "admin"
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """So many requests at once, and so many a second from then on."""
+    """The requests at once, and the requests per second from then on."""
 
     burst: int
     per_second: float

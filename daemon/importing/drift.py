@@ -10,7 +10,7 @@ from daemon.core.conditions import AlertKind, alert_key
 from daemon.importing.context import ImportContext
 
 ENOUGH_RECORDS = 30
-"""So many mapped records say something about any account; of a smaller one, half of it does."""
+"""The number of mapped records that says something about any account; of a smaller one, half of it does."""
 USUALLY = 0.5
 """A field that fewer records have may well be empty in all records that changed together."""
 OF_AN_OUTCOME = frozenset(

@@ -19,9 +19,9 @@ from daemon.importing.context import ImportContext
 from daemon.importing.erased import KnownIds, remove_erased
 
 MANY = 10
-"""So many failing records are a person's business, whatever the size of the account."""
+"""From this many failing records on a person should look, whatever the size of the account."""
 A_FEW, MANY_SHARE = 3, 0.1
-"""So many are, too, where they are such a share of the account."""
+"""From this many on, too, where they are this share of the account."""
 
 
 def are_many(failing: int, *, seen: int | None) -> bool:

@@ -6,7 +6,7 @@ from connectors.errors import AtsError, AuthRefused
 from connectors.values import Cursor, ListFacts, Window
 from daemon.importing.context import ImportContext
 from daemon.importing.deletions import BY_ID_BATCH, batches, delete_proved, judge_named, live_among
-from daemon.importing.retry import read_by_id
+from daemon.importing.records_by_id import read_by_id
 
 log = structlog.get_logger(__name__)
 

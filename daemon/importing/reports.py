@@ -11,7 +11,7 @@ from daemon.importing.failures import are_many, cause_of
 _NO_ALERT = frozenset({"body", "key"})
 """Nothing is missing of what the ATS answered."""
 NAMED = 20
-"""So many issues are named on a run; the rest are counted."""
+"""At most this many issues are named on a run; the rest are counted."""
 
 
 def not_read(issues: Sequence[ReadIssue]) -> str:

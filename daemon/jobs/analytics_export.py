@@ -25,7 +25,7 @@ from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.integrations import IntegrationRef
 from daemon.core.leases import HeldLease, LeaseLost
 from daemon.core.runs import Run, RunFailed, in_words
-from daemon.exporting.values import ExportSettings, ExportStores, PeriodResult, ValueSender
+from daemon.exporting.value_sender import ExportSettings, ExportStores, PeriodResult, ValueSender
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.jobs import RunLog

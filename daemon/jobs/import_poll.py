@@ -28,6 +28,7 @@ from daemon.importing.details import count_pending, import_details
 from daemon.importing.erased import refresh_erased
 from daemon.importing.failures import cause_of, note_list_failure
 from daemon.importing.listing import import_list
+from daemon.importing.records_by_id import compare_pushed, retry_failed
 from daemon.importing.recovery import finish_interrupted
 from daemon.importing.reported_deletions import delete_reported
 from daemon.importing.reports import (
@@ -37,8 +38,7 @@ from daemon.importing.reports import (
     report_issues,
     report_unmapped,
 )
-from daemon.importing.retry import compare_pushed, retry_failed
-from daemon.importing.webhooks import apply_webhooks, judge_webhooks
+from daemon.importing.webhook_records import apply_webhooks, judge_webhooks
 from daemon.runtime.supervision import must_pass
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ from config.operator import Integration
 from daemon.core.attachments import AttachmentRules
 from daemon.core.exported_field import DEFAULT_FIELD
 from daemon.core.push_decision import PushRules
-from daemon.exporting.values import ExportSettings
+from daemon.exporting.value_sender import ExportSettings
 from daemon.importing.context import ImportRules
 from models.ids import integration_id
 

@@ -15,7 +15,6 @@ import structlog
 
 from daemon.core.leases import HeldLease, LeaseLost
 from daemon.core.pushes import IntakeCounts, OutboxRow
-from daemon.core.recovery import RecoveryRule, recovery
 from daemon.core.status_events import (
     EventBatch,
     PositionLost,
@@ -23,6 +22,7 @@ from daemon.core.status_events import (
     StreamInterrupted,
     reaches,
 )
+from daemon.core.stream_recovery import RecoveryRule, recovery
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 from daemon.ports.imports import Checkpoints

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from daemon.core.applications import ApplicationState, KnownApplication
 from daemon.core.push_decision import superseded
 from daemon.core.pushes import EndState, OpenPush, PreviousPush, PushDeferred, PushEnded
-from daemon.pushing.attempt import AttemptContext
+from daemon.pushing.attempt_state import AttemptContext
 from daemon.pushing.delivery_attempt import PushAttempt, PushTakenOver
 from models.status import ApplicationStatus
 

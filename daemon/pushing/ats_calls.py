@@ -8,7 +8,7 @@ import structlog
 from connectors.errors import AtsError, NotFound, Rejected, UnexpectedPayload
 from connectors.values import PushPlan, Step
 from daemon.core.push_note import hired_content
-from daemon.pushing.attempt import Attempt, AttemptContext
+from daemon.pushing.attempt_state import AttemptContext, AttemptState
 from models.status import ApplicationStatus
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ class AtsCalls:
         self._context = context
         self._ats = context.connector
 
-    async def refresh(self, attempt: Attempt) -> bool:
+    async def refresh(self, attempt: AttemptState) -> bool:
         """Reads the application again; False if the ATS no longer has it."""
         if not self._ats.capabilities.reads_application:
             # Its writes may be repeated, so that the snapshot is enough.
@@ -40,7 +40,7 @@ class AtsCalls:
         attempt.current = record
         return True
 
-    async def plan(self, attempt: Attempt, *, refresh: bool = False) -> PushPlan:
+    async def plan(self, attempt: AttemptState, *, refresh: bool = False) -> PushPlan:
         """Returns the requests that the push needs; `refresh` reads stages and reasons again."""
         push = attempt.push
         if push.status is ApplicationStatus.HIRED and self._ats.capabilities.hired_fields:
@@ -71,7 +71,7 @@ class AtsCalls:
             return ""
         return f"`acting_user` {problem}" if problem else ""
 
-    async def add_note(self, attempt: Attempt, text: str) -> None:
+    async def add_note(self, attempt: AttemptState, text: str) -> None:
         """Writes a note. What comes of it says nothing about pushes, so that admission is not asked."""
         await self._call(
             lambda: self._ats.add_note(attempt.ref, text), proves=False, is_admitted=True

@@ -33,7 +33,7 @@ from daemon.ports.pushes import (
 )
 from daemon.pushing.admission import Admission, AdmissionControl
 from daemon.pushing.application_queue import ApplicationQueue, QueueContext
-from daemon.pushing.attempt import AttemptContext
+from daemon.pushing.attempt_state import AttemptContext
 from daemon.pushing.delivery_report import DeliveryReport
 from daemon.pushing.group_commit import GroupCommit
 from daemon.pushing.wakeup_queue import LocalWakeupQueue, ProcessedSequences, push_of_row
@@ -44,15 +44,15 @@ log = structlog.get_logger(__name__)
 
 TAKE_OVER_EVERY_S = 5.0
 SCAN_WAITS_AT_MOST_S = 1.0
-"""So long announced rows may delay a scan."""
+"""Announced rows delay a scan for at most this many seconds."""
 LOOK_AGAIN_S = 1.0
-"""The longest wait while admission is shut, a scan is wanted, or ends are not in the log yet."""
+"""The longest wait while admission is shut, a scan is wanted, or outcomes are not in the log yet."""
 BATCHES_AT_ONCE = 2
-"""While MongoDB makes one batch durable the next one is being sent."""
+"""One batch is sent to MongoDB while another becomes durable."""
 ATTEMPTS_PER_REQUEST = 3
-"""Attempts for each request in flight: while one waits for MongoDB, another uses its turn."""
+"""Attempts begun for each request in flight: while one waits for MongoDB, another sends."""
 RECORD_TOGETHER_S = 0.1
-"""So long an ended push waits for others, so that many share the writes of `store/push_results.py`."""
+"""Seconds for which outcomes are gathered, to be written together (`store/push_results.py`)."""
 
 
 class PushPorts(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from daemon.core.push_decision import AlreadyHeld, KeepAtsStatus, Send
 from daemon.core.pushes import OpenPush, PushDeferred, PushEnded
 from daemon.core.retry import next_attempt
 from daemon.pushing.ats_calls import AtsCalls, NotAdmitted
-from daemon.pushing.attempt import Attempt, AttemptContext
+from daemon.pushing.attempt_state import AttemptContext, AttemptState
 from daemon.pushing.push_note import with_note
 from daemon.pushing.refusals import error_text, has_moved, refusal_text, state_of
 from models.status import ApplicationStatus
@@ -48,7 +48,7 @@ class PushAttempt:
         Raises:
             PushTakenOver: it must be left alone.
         """
-        attempt = Attempt(self._context, push, base, known)
+        attempt = AttemptState(self._context, push, base, known)
         try:
             async with self._context.attempts:
                 return await with_note(await self._resolve(attempt), attempt, self._ats)
@@ -57,7 +57,7 @@ class PushAttempt:
         except NotAdmitted:
             return attempt.deferred(self._context.clock.now())
 
-    async def _resolve(self, attempt: Attempt) -> PushEnded:
+    async def _resolve(self, attempt: AttemptState) -> PushEnded:
         """Decides and sends; refreshes the application first wherever its snapshot is not enough."""
         if attempt.sent_at is not None and not await self._ats.refresh(attempt):
             return attempt.gone()
@@ -75,7 +75,7 @@ class PushAttempt:
         raise Unavailable("the application keeps moving at the ATS while it is being updated")
 
     def _end_without_request(
-        self, attempt: Attempt, decision: Send | AlreadyHeld | KeepAtsStatus
+        self, attempt: AttemptState, decision: Send | AlreadyHeld | KeepAtsStatus
     ) -> PushEnded | None:
         if isinstance(decision, AlreadyHeld):
             return attempt.already_held()
@@ -87,13 +87,13 @@ class PushAttempt:
             return attempt.ats_status_kept(decision)
         return None
 
-    def _may_plan(self, attempt: Attempt, decision: Send) -> bool:
+    def _may_plan(self, attempt: AttemptState, decision: Send) -> bool:
         """True with a fresh record, or where the ATS itself checks a write made by the snapshot."""
         capabilities = self._context.connector.capabilities
         checks_itself = capabilities.guarded_writes and not capabilities.read_before_write
         return attempt.fresh or (checks_itself and not decision.overrules_ats)
 
-    async def _send(self, attempt: Attempt) -> PushEnded | None:
+    async def _send(self, attempt: AttemptState) -> PushEnded | None:
         """Plans the requests and sends them; None if the application has to be read first."""
         plan = await self._ats.plan(attempt)
         match plan:
@@ -107,7 +107,7 @@ class PushAttempt:
                     return None
                 return await self._perform(attempt, plan)
 
-    async def _perform(self, attempt: Attempt, plan: Steps) -> PushEnded | None:
+    async def _perform(self, attempt: AttemptState, plan: Steps) -> PushEnded | None:
         """Claims the push and makes its requests; None if it has to be decided about again."""
         if not await self._context.claim(attempt.push):
             raise PushTakenOver
@@ -132,7 +132,7 @@ class PushAttempt:
         return attempt.delivered(ApplicationState(plan.status, plan.stage))
 
     async def _judge_doubtful(
-        self, attempt: Attempt, error: OutcomeUnknown, *, is_last: bool
+        self, attempt: AttemptState, error: OutcomeUnknown, *, is_last: bool
     ) -> PushEnded | None:
         """Reads the application, because the answer does not show that the write took effect.
 
@@ -152,7 +152,7 @@ class PushAttempt:
         raise error
 
     async def _judge_refusal(
-        self, attempt: Attempt, plan: Steps, error: Terminal, *, steps_done: int
+        self, attempt: AttemptState, plan: Steps, error: Terminal, *, steps_done: int
     ) -> PushEnded | None:
         """Ends the push if a fresh read finds the application unmoved.
 
@@ -172,7 +172,9 @@ class PushAttempt:
             return await self._refused(attempt, error)
         return await self._replan(attempt, plan, error)
 
-    async def _replan(self, attempt: Attempt, plan: Steps, error: Terminal) -> PushEnded | None:
+    async def _replan(
+        self, attempt: AttemptState, plan: Steps, error: Terminal
+    ) -> PushEnded | None:
         """Plans again: the stage, reason or user may have changed since its list was read."""
         attempt.refreshed = True
         new_plan = await self._ats.plan(attempt, refresh=True)
@@ -184,13 +186,17 @@ class PushAttempt:
             case _:
                 return await self._refused(attempt, error, hint=await self._ats.acting_user_hint())
 
-    async def _refused(self, attempt: Attempt, error: AtsError, *, hint: str = "") -> PushEnded:
+    async def _refused(
+        self, attempt: AttemptState, error: AtsError, *, hint: str = ""
+    ) -> PushEnded:
         said = error.words or error.code
         names = await self._context.names_of(attempt.ref.candidate_external_id) if said else ()
         message = refusal_text(error, names, hint=hint)
         return attempt.ended("dead", reason="refused", message=message)
 
-    async def _after_error(self, attempt: Attempt, error: AtsError) -> PushEnded | PushDeferred:
+    async def _after_error(
+        self, attempt: AttemptState, error: AtsError
+    ) -> PushEnded | PushDeferred:
         """Ends or defers a push whose attempt failed."""
         admission, now = self._context.admission, self._context.clock.now()
         await admission.failed(error)
@@ -206,7 +212,7 @@ class PushAttempt:
             case _:
                 return await self._refused(attempt, error)
 
-    def _retry(self, attempt: Attempt, error: AtsError) -> PushEnded | PushDeferred:
+    def _retry(self, attempt: AttemptState, error: AtsError) -> PushEnded | PushDeferred:
         now = self._context.clock.now()
         at = next_attempt(
             self._context.retry,

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from connectors.errors import AtsError, OutcomeUnknown, RateLimited, Unavailable
 from daemon.core.pushes import PushEnded
 from daemon.pushing.ats_calls import AtsCalls
-from daemon.pushing.attempt import Attempt
+from daemon.pushing.attempt_state import AttemptState
 from daemon.pushing.refusals import error_text
 
 log = structlog.get_logger(__name__)
 
 
-async def with_note(end: PushEnded, attempt: Attempt, calls: AtsCalls) -> PushEnded:
+async def with_note(end: PushEnded, attempt: AttemptState, calls: AtsCalls) -> PushEnded:
     """Writes the note of a delivered push; returns its end with what came of that."""
     capabilities = attempt.context.connector.capabilities
     text = attempt.note if end.state == "delivered" else None
@@ -32,7 +32,7 @@ async def with_note(end: PushEnded, attempt: Attempt, calls: AtsCalls) -> PushEn
     return await _send(end, attempt, calls, text)
 
 
-async def _send(end: PushEnded, attempt: Attempt, calls: AtsCalls, text: str) -> PushEnded:
+async def _send(end: PushEnded, attempt: AttemptState, calls: AtsCalls, text: str) -> PushEnded:
     """Sends it, again after a short pause as long as the ATS has certainly not taken it."""
     rule = attempt.context.retry
     for pause in (rule.floor, rule.base, None):

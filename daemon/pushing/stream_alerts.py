@@ -16,7 +16,7 @@ from daemon.core.alert_texts import (
 from daemon.core.conditions import AlertKind, alert_key
 from daemon.core.integrations import IntegrationRef
 from daemon.core.pushes import OutboxRow
-from daemon.core.recovery import Recovery
+from daemon.core.stream_recovery import Recovery
 from daemon.ports.alerts import Alerts
 from daemon.ports.metrics import Metrics
 from daemon.pushing.intake import RulesOf

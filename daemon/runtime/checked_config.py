@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from config.checked_document import Document
 from config.cross_checks import DeclaredNames, check_connector_names
-from config.document import Document
 from config.loader import (
     load_operator_config,
     load_stored_integration,

@@ -1,4 +1,4 @@
-"""Work that one replica does at a time, under a lease; `daemon.store.leases` says who holds it."""
+"""Work that one replica does at a time, under a lease; `daemon.store.leases` grants and renews it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

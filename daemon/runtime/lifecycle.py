@@ -32,7 +32,7 @@ EXIT_CUT_OFF = 75
 GRACE = timedelta(seconds=8)
 MARGIN = timedelta(seconds=1)
 TIDY_UP_S = 4.0
-"""So long may what a signal has interrupted take to leave things as they were."""
+"""Seconds that interrupted work has to leave things as they were."""
 LAST_ROUNDS = 3
 LAST_ROUND_S = 0.2
 SIGNALS = (signal.SIGTERM, signal.SIGINT)

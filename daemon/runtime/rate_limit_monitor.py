@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from daemon.core.alert_policy import AlertPolicy, LimitStreak
+from daemon.core.alert_policy import AlertPolicy
 from daemon.core.alert_texts import rate_limited
 from daemon.core.conditions import AlertKind, alert_key
+from daemon.core.failure_streaks import LimitStreak
 from daemon.core.integrations import IntegrationRef
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock

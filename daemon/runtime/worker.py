@@ -26,8 +26,8 @@ from daemon.ports.integrations import IntegrationSettingsStore
 from daemon.ports.jobs import DeliveryJob, ExportJob, FileJob, PollJob
 from daemon.ports.leases import Leases
 from daemon.ports.pushes import IntegrationStates
-from daemon.runtime.health import Health
-from daemon.runtime.integration_state import IntegrationStateCache, StateListener
+from daemon.runtime.integration_health import IntegrationHealth
+from daemon.runtime.integration_state_cache import IntegrationStateCache, StateListener
 from daemon.runtime.loop_health import LoopHealth
 from daemon.runtime.poll_cadence import PollCadence
 from daemon.runtime.scheduler import Trigger, first_due
@@ -89,7 +89,7 @@ class IntegrationWorker:
     connector: Connector
     jobs: Jobs
     triggers: Triggers
-    health: Health
+    health: IntegrationHealth
     shared: SharedServices
     is_readable: bool = True
     """False after a poll that broke, or to which the ATS gave no page."""

@@ -16,10 +16,10 @@ from daemon.ports.analytics import MetricsSource
 from daemon.ports.attachments import FileShelf
 from daemon.ports.clock import Clock
 from daemon.ports.imports import CandidateManagement
-from daemon.store.analytics import MongoMetrics
 from daemon.store.attachment_files import GridFSShelf
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
+from daemon.store.hiring_metrics import MongoMetrics
 from daemon.store.http_candidates import HttpCandidateManagement
 from daemon.store.http_service import ClearViewHttp
 from models.times import iso

@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from daemon.core.service_errors import ServiceFailed
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
-from daemon.store.encryption import Keyring, Tampered, UnknownKey
+from daemon.store.secret_encryption import Keyring, Tampered, UnknownKey
 from models.documents import DataKey
 from models.errors import UserError
 

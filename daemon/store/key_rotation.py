@@ -12,7 +12,7 @@ from beanie import Document
 from bson import Binary
 
 from daemon.store.connection import Mongo, Row
-from daemon.store.encryption import Keyring, Tampered, UnknownKey
+from daemon.store.secret_encryption import Keyring, Tampered, UnknownKey
 from models.documents import DataKey, IntegrationSettings, OAuthToken
 from models.documents.base import collection_name
 
@@ -23,7 +23,7 @@ PLAIN = "none"
 
 
 class SealedCount(msgspec.Struct, frozen=True):
-    """So many secrets of a collection are encrypted with one key."""
+    """The number of secrets of a collection that are encrypted with one key."""
 
     collection: str
     key_id: str

@@ -15,9 +15,9 @@ from daemon.core.integrations import (
 )
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
-from daemon.store.encryption import Keyring, Tampered, UnknownKey
 from daemon.store.integrations import settings_row
 from daemon.store.key_rotation import PRIVACY_KEY
+from daemon.store.secret_encryption import Keyring, Tampered, UnknownKey
 from models.documents import IntegrationSettings
 from models.ids import integration_id
 

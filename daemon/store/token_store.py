@@ -15,7 +15,7 @@ from connectors.errors import TokenUnavailable
 from connectors.http.token_store import Grant, StoredTokens, TokenClaim
 from daemon.ports.clock import Clock
 from daemon.store.connection import Mongo, Row
-from daemon.store.encryption import Keyring, Tampered, UnknownKey
+from daemon.store.secret_encryption import Keyring, Tampered, UnknownKey
 from models.documents import OAuthToken
 from models.times import EPOCH
 

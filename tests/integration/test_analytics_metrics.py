@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
 from connectors.simulator.clearview_openapi import document
-from daemon.store.analytics import MongoMetrics
 from daemon.store.analytics_pipelines import spread
 from daemon.store.connection import Mongo
+from daemon.store.hiring_metrics import MongoMetrics
 from daemon.store.opening import open_mongo
 from tests.support.hiring_history import (
     DAY,

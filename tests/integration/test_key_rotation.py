@@ -11,8 +11,8 @@ from daemon.core.integrations import ConfiguredIntegration
 from daemon.runtime.clock import SystemClock
 from daemon.store.connection import Mongo
 from daemon.store.data_keys import DataKeys
-from daemon.store.encryption import Keyring
 from daemon.store.key_rotation import KeyRotation
+from daemon.store.secret_encryption import Keyring
 from daemon.store.stored_integrations import MongoStoredIntegrations
 from daemon.store.token_store import MongoTokenStore
 from models.ids import integration_id

@@ -10,12 +10,12 @@ from config.operator_clearview import ClearView
 from daemon.core.analytics import Period
 from daemon.core.verification import Held, Remembered, Said, compare_record
 from daemon.runtime.clock import SystemClock
-from daemon.store.analytics import MongoMetrics
 from daemon.store.analytics_values import MongoStandpoints
 from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.clearview_backends import ClearViewBackends
 from daemon.store.clearview_reader import MongoClearViewReader
 from daemon.store.connection import Mongo
+from daemon.store.hiring_metrics import MongoMetrics
 from daemon.store.overview_counts import OverviewCounts
 from models.ids import application_id, candidate_id, integration_id
 from tests.support.odd_documents import ODD, raw_document

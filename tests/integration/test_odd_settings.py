@@ -6,7 +6,7 @@ import pytest
 
 from daemon.core.integrations import ConfiguredIntegration
 from daemon.runtime.clock import SystemClock
-from daemon.runtime.integration_state import IntegrationStateCache
+from daemon.runtime.integration_state_cache import IntegrationStateCache
 from daemon.store.connection import Mongo
 from daemon.store.integrations import MongoIntegrations
 

@@ -21,8 +21,8 @@ from connectors.http.token_store import Grant, StoredTokens, TokenStore
 from connectors.registry import SharedLimits
 from daemon.runtime.clock import SystemClock
 from daemon.store.connection import Mongo
-from daemon.store.encryption import Keyring
 from daemon.store.opening import open_mongo
+from daemon.store.secret_encryption import Keyring
 from daemon.store.token_file import FileTokenStore
 from daemon.store.token_store import ClaimTimes, MongoTokenStore
 from models.times import utc_now

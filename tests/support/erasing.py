@@ -10,10 +10,10 @@ from daemon.store.audit_log import Actor, MongoAuditTrail
 from daemon.store.clearview_candidates import MongoCandidateManagement
 from daemon.store.connection import Mongo
 from daemon.store.data_keys import DataKeys
-from daemon.store.encryption import Keyring
 from daemon.store.erasures import MongoErasedPeople, MongoReceipts, ReceiptArchive
 from daemon.store.people import MongoLegalHolds, PersonAddresses
 from daemon.store.person_data import MongoPersonData
+from daemon.store.secret_encryption import Keyring
 
 
 @dataclass(frozen=True, slots=True)

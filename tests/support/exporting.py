@@ -11,7 +11,7 @@ from connectors.values import ApplicationRef, Capabilities
 from daemon.core.alert_policy import AlertPolicy
 from daemon.core.analytics import Period
 from daemon.core.leases import HeldLease, LeaseLost
-from daemon.exporting.values import ExportSettings, ExportStores
+from daemon.exporting.value_sender import ExportSettings, ExportStores
 from daemon.jobs.analytics_export import AnalyticsExport
 from daemon.store.alerts import AlertStore
 from daemon.store.analytics_log import MongoExportLog, MongoExportPosition

@@ -55,9 +55,9 @@ class ForeignAts(ABC):
     violations: list[str] = field(default_factory=list)
     writes: list[tuple[str, Any]] = field(default_factory=list)
     slow_down: int = 0
-    """So many of the next requests are refused for coming too fast."""
+    """The number of next requests that are refused for coming too fast."""
     lost: int = 0
-    """So many of the next writes take effect, and their answers are lost."""
+    """The number of next writes that take effect, with their answers lost."""
     faults: list[PassingFault] = field(default_factory=list)
     """What happens to the next requests instead of an answer, from the last to the first."""
 

@@ -25,12 +25,12 @@ from daemon.store.alerts import AlertMutes
 from daemon.store.audit_log import Actor, MongoAuditTrail
 from daemon.store.candidate_history import MongoCandidateHistory
 from daemon.store.connection import Mongo
-from daemon.store.encryption import Keyring
 from daemon.store.integration_data import MongoIntegrationData
 from daemon.store.integrations import MongoIntegrations
 from daemon.store.leases import MongoLeases
 from daemon.store.outbox_admin import MongoOutboxAdmin
 from daemon.store.overview import Overview
+from daemon.store.secret_encryption import Keyring
 from daemon.store.stored_integrations import MongoStoredIntegrations
 from tests.support.erasing import erasing
 from tests.support.moving_clock import MovingClock

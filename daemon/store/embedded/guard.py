@@ -1,6 +1,6 @@
 """Runs one mongod for exactly as long as the process that started this script lives.
 
-A stand-alone script (`python -I -S embedded_guard.py STOP_SECONDS MONGOD ARG...`), standard library only.
+A stand-alone script (`python -I -S guard.py STOP_SECONDS MONGOD ARG...`), standard library only.
 It reads its standard input, whose other end only the parent holds: at end of file the parent
 wants a stop, or has ended. PR_SET_PDEATHSIG alone cannot promise that, because it
 fires when the *thread* that forked ends; here it guards against the death of this script, which has one thread.

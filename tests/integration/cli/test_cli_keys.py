@@ -9,7 +9,7 @@ from config.encryption_key import encryption_keys
 from daemon.runtime.clock import SystemClock
 from daemon.store.connection import Mongo
 from daemon.store.data_keys import DataKeys
-from daemon.store.encryption import Keyring
+from daemon.store.secret_encryption import Keyring
 from tests.support.command_line import CommandWorld, ats_sync
 
 pytestmark = pytest.mark.mongo

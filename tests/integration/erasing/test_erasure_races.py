@@ -19,8 +19,8 @@ from daemon.jobs.import_poll import ImportFailed, ImportPoll
 from daemon.store.analytics_values import MongoSentValues
 from daemon.store.connection import Mongo
 from daemon.store.delivery_queue import MongoDeliveryQueue
-from daemon.store.encryption import Keyring
 from daemon.store.outbox import MongoOutbox
+from daemon.store.secret_encryption import Keyring
 from models.candidate import AtsRef
 from models.ids import application_id, candidate_id, derived_id
 from models.status import ApplicationStatus

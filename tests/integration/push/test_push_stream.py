@@ -11,8 +11,8 @@ import pytest
 
 from connectors.errors import Unavailable
 from daemon.core.push_decision import PushRules
-from daemon.core.recovery import RecoveryRule
 from daemon.core.status_events import EventBatch, PositionLost, StatusEvent
+from daemon.core.stream_recovery import RecoveryRule
 from daemon.jobs.status_intake import IntakeTimes
 from daemon.ports.streams import OpenStream
 from daemon.pushing.stream_checkpoint import STREAM_KEY

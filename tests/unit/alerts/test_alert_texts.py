@@ -13,7 +13,7 @@ import pytest
 from daemon.core import alert_texts as texts
 from daemon.core.conditions import AlertKind, Condition
 from daemon.core.integrations import IntegrationRef
-from daemon.core.recovery import RecoveryRule, recovery
+from daemon.core.stream_recovery import RecoveryRule, recovery
 from daemon.core.unexpected import Unexpected
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from daemon.core.alert_payload import channels_for, payload_of
-from daemon.core.alert_policy import AlertPolicy, FailureStreak, LimitStreak, after_run
+from daemon.core.alert_policy import AlertPolicy
 from daemon.core.alerting import AlertState, MessagePlan, next_message_at, plan_messages
+from daemon.core.failure_streaks import FailureStreak, LimitStreak, after_run
 from daemon.core.notifications import channel_pause
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

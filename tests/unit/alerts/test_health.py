@@ -8,7 +8,7 @@ from connectors.errors import AtsError, AuthRefused, RateLimited, Unavailable
 from daemon.core.alert_policy import AlertPolicy
 from daemon.core.integrations import IntegrationRef
 from daemon.core.service_errors import ServiceFailed
-from daemon.runtime.health import Health
+from daemon.runtime.integration_health import IntegrationHealth
 from daemon.runtime.metrics import ConnectorMetrics, PrometheusMetrics
 from daemon.runtime.rate_limit_monitor import RateLimitMonitor
 from models.ids import integration_id
@@ -25,7 +25,7 @@ class Ward:
 
     def __init__(self) -> None:
         self.alerts, self.clock = RecordedAlerts(), MovingClock()
-        self.health = Health(ACME, self.alerts, self.clock, AlertPolicy())
+        self.health = IntegrationHealth(ACME, self.alerts, self.clock, AlertPolicy())
         self.watch = RateLimitMonitor(self.alerts, self.clock, AlertPolicy())
         self.observer = ConnectorMetrics(PrometheusMetrics(), self.watch)
 

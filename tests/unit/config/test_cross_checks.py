@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from config.checked_document import Document
 from config.cross_checks import DeclaredNames, check_connector_names
-from config.document import Document
 from config.problems import ConfigIssues
 from config.yaml_tree import parse_yaml
 

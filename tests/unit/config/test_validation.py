@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field, field_validator, model_validator
 
-from config.document import Document
+from config.checked_document import Document
 from config.loading import load_yaml_model
 from config.problems import ConfigError
 from config.values import ConfigModel, Duration, Filled, HttpUrl, Share, Slug, issue_at, reject

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.recovery import RecoveryRule, recovery
+from daemon.core.stream_recovery import RecoveryRule, recovery
 
 RULE = RecoveryRule()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.core.recovery import RecoveryRule, recovery
+from daemon.core.stream_recovery import RecoveryRule, recovery
 from daemon.pushing.stream_alerts import StreamAlerts
 from daemon.runtime.metrics import PrometheusMetrics
 from tests.support.no_metrics import NoMetrics

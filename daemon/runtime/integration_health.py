@@ -1,13 +1,17 @@
-"""Health of an integration's runs: reported once when they fail, and once when they succeed again."""
+"""Health of an integration's runs: reported once when they fail, and once when they succeed again.
+
+`daemon.core.failure_streaks` decides when; answers to pushes count in `daemon.pushing.admission`.
+"""
 
 from dataclasses import dataclass, field
 
 import structlog
 
 from connectors.errors import AtsError, AuthRefused, RateLimited
-from daemon.core.alert_policy import AlertPolicy, FailureStreak, after_run
+from daemon.core.alert_policy import AlertPolicy
 from daemon.core.alert_texts import auth_refused, integration_failing, run_broke
 from daemon.core.conditions import AlertKind, alert_key
+from daemon.core.failure_streaks import FailureStreak, after_run
 from daemon.core.integrations import IntegrationRef
 from daemon.core.runs import Job, RunFailed
 from daemon.core.service_errors import ServiceFailed
@@ -15,7 +19,7 @@ from daemon.core.unexpected import unexpected
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 
-log = structlog.get_logger("daemon.runtime.health")
+log = structlog.get_logger("daemon.runtime.integration_health")
 
 _ENDED_BY_A_GOOD_RUN = (
     AlertKind.INTEGRATION_FAILING,
@@ -25,7 +29,7 @@ _ENDED_BY_A_GOOD_RUN = (
 
 
 @dataclass(slots=True, eq=False)
-class Health:
+class IntegrationHealth:
     """The health of one integration, over all its jobs."""
 
     of: IntegrationRef

@@ -40,7 +40,7 @@ from daemon.ports.analytics import (
 
 PERIODS_PER_RUN = 31
 MANY_REFUSALS = 20
-"""So many applications refused and none taken: no use in asking about the others."""
+"""After this many refused applications, and none taken, the others are not asked about."""
 FEW_REFUSALS = 2
 """Refusals that may be due to the applications themselves, and not to the field."""
 DOUBTED_AT_MOST = 3

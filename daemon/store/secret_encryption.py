@@ -1,4 +1,7 @@
-"""Encrypts secrets for the database: AES-256-GCM under `ATS_SYNC_ENCRYPTION_KEY`."""
+"""Encrypts secrets for the database: AES-256-GCM under `ATS_SYNC_ENCRYPTION_KEY`.
+
+Tokens, credentials and keys only: personal data is encrypted by MongoDB or its disk (`docs/security.md`).
+"""
 
 import os
 from collections.abc import Sequence

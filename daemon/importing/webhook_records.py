@@ -12,10 +12,10 @@ from daemon.importing.context import ImportContext
 from daemon.importing.deletions import delete_proved
 from daemon.importing.failures import note_failures
 from daemon.importing.page import import_records
-from daemon.importing.retry import read_by_id
+from daemon.importing.records_by_id import read_by_id
 from models.times import EPOCH
 
-log = structlog.get_logger("daemon.importing.webhooks")
+log = structlog.get_logger("daemon.importing.webhook_records")
 
 EVENTS_AT_ONCE = 500
 """Events whose records are read together."""

@@ -49,7 +49,7 @@ class AttemptContext(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Attempt:
+class AttemptState:
     """One push being attempted, and all that is known of its application meanwhile."""
 
     context: AttemptContext

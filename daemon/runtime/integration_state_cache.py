@@ -1,4 +1,7 @@
-"""The state of every integration, read from MongoDB once a second for the whole process."""
+"""The state of every integration, read from MongoDB once a second for the whole process.
+
+What is news in it wakes a worker: a poll that was requested, a webhook event, a new state.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping
