@@ -55,7 +55,7 @@ class TeamtailorLists(rows.TeamtailorRows):
                 ),
             },
             "jobs": {
-                "status": self._of_status,
+                "status": lambda v: self._of_status(v or "published"),
                 "feed": lambda v: lambda _: "public" in v.split(","),
             },
         }

@@ -318,8 +318,10 @@ async def test_only_published_jobs_are_shown_unless_all_are_asked_for(client: Cl
     usual, _ = await client.rows("/jobs")
     everything, _ = await client.rows("/jobs?filter[status]=all")
     archived, _ = await client.rows("/jobs?filter[status]=archived")
+    unfiltered, _ = await client.rows("/jobs?filter[status]=")
 
     assert len(usual) == len(everything) - 1
+    assert unfiltered == usual
     assert [row["id"] for row in archived] == [client.simulator.JOB_IDS.text(2)]
 
 
