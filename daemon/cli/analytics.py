@@ -28,7 +28,7 @@ ToOption = Annotated[
 ]
 
 
-def show(
+def show_metrics(
     name: NameArgument,
     start: FromOption = None,
     end: ToOption = None,

@@ -96,7 +96,7 @@ GROUPS = (
         "analytics",
         "Looking",
         "Look at the hiring metrics that are exported to an ATS, and export them now.",
-        {"show": analytics.show, "export": analytics.export},
+        {"show": analytics.show_metrics, "export": analytics.export},
     ),
     Group(
         "legal-hold",
