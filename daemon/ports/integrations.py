@@ -18,7 +18,7 @@ class IntegrationSettingsStore(Protocol):
         """Returns the state of every integration, by name."""
 
     async def answered(self, name: str, request: object) -> None:
-        """Removes the request of this id from the integration, once it was carried out."""
+        """Removes the request of this id, once it was carried out; None is a request without an id."""
 
 
 class StoredIntegrationStore(Protocol):

@@ -22,8 +22,9 @@ from models.ids import candidate_id, integration_id, uuid_or_none
 MOST_ROWS = 2_000
 _CHANGE = ("application_id", "path", "old", "new")
 _IMPORT = ("outcome", "change", "changed_fields", "error_message")
-_UPDATE = (*("application_id", "outcome", "previous_status", "status", "reason", "error_message"),)
+_UPDATE = ("application_id", "outcome", "previous_status", "status", "reason", "error_message")
 _CONFLICT = ("application_id", "base", "ats", "clearview", "winner", "state")
+"""The fields of a log's row that an event shows, beside those that all events have."""
 
 
 class Subject(msgspec.Struct, frozen=True):

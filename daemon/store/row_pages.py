@@ -28,7 +28,7 @@ class RowPage(msgspec.Struct, frozen=True):
 
 
 def given(**conditions: object) -> Row:
-    """Returns a query for rows that meet the conditions; one that is None is none."""
+    """Returns a query for rows that meet all conditions; those that are None are left out."""
     return {name: value for name, value in conditions.items() if value is not None}
 
 
