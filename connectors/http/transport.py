@@ -51,7 +51,7 @@ READ_ATTEMPTS = 5
 RATE_PATIENCE_S = 900.0
 """The seconds for which rate limits may refuse a read before it fails."""
 OUTAGE_PATIENCE_S = 60.0
-"""An ATS that is out of order for longer, as it says itself, fails a read at once."""
+"""A read fails at once if the ATS announces a longer outage, in seconds."""
 _FIRST_BACKOFF = timedelta(seconds=1)
 _LONGEST_BACKOFF = timedelta(seconds=30)
 _LEAST_BACKOFF_S = 0.25
@@ -62,7 +62,11 @@ _SHOWS_SOMETHING: frozenset[Kind] = frozenset({"list", "page", "fetch", "lookup"
 
 @dataclass(slots=True)
 class Transport:
-    """Sends requests for one integration."""
+    """Sends requests for one integration.
+
+    From the outside in: `read` repeats, `once` renews the credential, `_judged` classifies the answer,
+    `_sent_within_limits` waits for the budget, `_exchange` sends.
+    """
 
     integration: str
     origin: URL
@@ -84,31 +88,31 @@ class Transport:
         again: bool = True,
         accept: Accept[Payload] | None = None,
     ) -> SuccessResponse[Payload]:
-        """The answer to a read, which is repeated while that may help, unless `again` is false.
+        """Sends a read; repeats it after errors that may pass by themselves, unless `again` is false.
 
         `accept` may refuse an answer by raising `BrokenAnswer`: that counts as a failed attempt.
         """
         deadline = self.clock.monotonic() + RATE_PATIENCE_S
 
-        async def read() -> SuccessResponse[Payload]:
-            good = await self._patiently(request, kind, parse, deadline)
+        async def attempt() -> SuccessResponse[Payload]:
+            good = await self._past_rate_limits(request, kind, parse, deadline)
             if accept is not None:
                 accept(good)
             return good
 
         try:
-            return await read()
+            return await attempt()
         except (Unavailable, BrokenAnswer) as error:
             if not again:
                 raise
-            return await self._again(read, error)
+            return await self._again(attempt, error)
 
     async def _again(
         self, read: Callable[[], Awaitable[SuccessResponse[Payload]]], failed: AtsError | None
     ) -> SuccessResponse[Payload]:
-        """The read once more, until it has failed as often as it may; `failed` was the first time."""
+        """Repeats a read that failed once with `failed`, up to `READ_ATTEMPTS` in all."""
         attempts = AsyncRetrying(
-            retry=retry_if_exception(self._may_pass),
+            retry=retry_if_exception(self._is_temporary),
             stop=stop_after_attempt(READ_ATTEMPTS),
             wait=self._backoff,
             sleep=self.clock.sleep,
@@ -116,13 +120,13 @@ class Transport:
         )
         async for attempt in attempts:
             with attempt:
-                if failed is not None:
+                if failed is not None:  # the first attempt counts, too
                     first, failed = failed, None
                     raise first
                 return await read()
         raise AssertionError("retrying ends by returning or raising")
 
-    def _may_pass(self, error: BaseException) -> bool:
+    def _is_temporary(self, error: BaseException) -> bool:
         """True if the same read may succeed within a minute, with no one correcting anything."""
         if isinstance(error, TokenUnavailable) or not isinstance(error, Unavailable | BrokenAnswer):
             return False
@@ -140,7 +144,7 @@ class Transport:
         )
         return max(pause.total_seconds(), _LEAST_BACKOFF_S)
 
-    async def _patiently(
+    async def _past_rate_limits(
         self, request: Outgoing, kind: Kind, parse: Parse[Payload], deadline: float
     ) -> SuccessResponse[Payload]:
         """Repeats a read that a rate limit refused, after the pause: that is no failure.
@@ -157,11 +161,11 @@ class Transport:
     async def once(
         self, request: Outgoing, kind: Kind, parse: Parse[Payload]
     ) -> SuccessResponse[Payload]:
-        """Send once; a 401 is answered by one more try if there is a fresher credential."""
+        """Send without repeating; only a 401 is tried once more, if there is a fresher credential."""
         try:
             return await self._once(request, kind, parse)
         except AtsError as error:
-            # Its frames hold the answer, and someone may remember the error for hours.
+            # The traceback would keep the answer in memory for as long as the error is kept.
             error.__context__ = None
             raise error.with_traceback(None) from None
 
@@ -180,7 +184,7 @@ class Transport:
             raise partial_answer(request.operation, answer.status)
         if found is None or found == "skip":
             return SuccessResponse(
-                None if found else payload,
+                payload if found is None else None,
                 answer.headers,
                 answer.url,
                 status=answer.status,
@@ -191,7 +195,7 @@ class Transport:
     async def file(self, request: Outgoing, *, authorised: bool) -> Answer:
         """Returns the answer to a request for a file, whatever its status, also a redirect.
 
-        The credential goes to the integration's own origin only, in turn with all other requests.
+        The credential goes to the integration's own origin only; such requests count against its limits.
         """
         if not authorised:
             return await self._exchange(request, Applied())
@@ -309,7 +313,7 @@ class Transport:
         return applied
 
     async def finish(self) -> None:
-        """Called before the connection is closed: a token under way should be stored first."""
+        """Waits until a token that is being fetched is stored. Called before the connection is closed."""
         await self.authenticator.finish(self._send_token)
 
     async def _send_token(self, request: Outgoing) -> Answer:
@@ -320,14 +324,16 @@ class Transport:
         except OutcomeUnknown as error:
             raise Unavailable(str(error), operation="token") from error
         except Misdirected as error:
-            was = "is not valid" if error.status is None else f"answered {error.status}, a redirect"
-            message = f"the token address {was}; correct it where the configuration names it"
+            problem = (
+                "is not valid" if error.status is None else f"answered {error.status}, a redirect"
+            )
+            message = f"the token address {problem}; correct it where the configuration names it"
             raise TokenUnavailable(message, status=error.status, operation="token") from None
-        self._obey_pause_of(request, answer)
+        self._raise_if_refused(request, answer)
         return answer
 
-    def _obey_pause_of(self, request: Outgoing, answer: Answer) -> None:
-        """The token address may be limited or out of order by itself."""
+    def _raise_if_refused(self, request: Outgoing, answer: Answer) -> None:
+        """Raises if the token address itself is rate limited or down."""
         status = answer.status
         if status == 429:
             until = self.budget.refused(request, answer.headers)
@@ -345,5 +351,5 @@ class Transport:
         self.observer.waiting(integration=self.integration, until=until, reason=reason)
 
     def warn(self, message: str) -> None:
-        """Something that goes on working, and that someone should know of."""
+        """Reports a problem that stops nothing."""
         self.observer.warned(integration=self.integration, message=message)

@@ -11,7 +11,7 @@ from daemon.core.poll_state import ListPosition, PollState
 from daemon.importing.context import ImportContext, ShownList
 from daemon.importing.drift import watch_fields
 from daemon.importing.hashed_id_set import HashedIdSet
-from daemon.importing.page import PageImport, page_import
+from daemon.importing.page import PageImport, build_page_import
 from daemon.importing.page_source import PageSlot, RequestedPage
 from daemon.importing.prepared_page import PreparedPage
 from models.times import EPOCH
@@ -37,7 +37,7 @@ async def import_list(context: ImportContext, facts: ListFacts, lookups: str) ->
     """
     while True:
         walk = await _begin(context, facts, lookups)
-        pages = page_import(
+        pages = build_page_import(
             context, facts, walk, walk.failing, remap_all=walk.remap_all, shown=walk.seen
         )
         try:
@@ -103,7 +103,7 @@ class ListWalk:
 
     @property
     def has_failed_before(self) -> bool:
-        """True if two runs have failed at the next page."""
+        """True if two runs have failed at the page that is to be written next."""
         return self.at.has_failed_before
 
     async def fetch(self, slot: PageSlot) -> RequestedPage | None:

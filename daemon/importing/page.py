@@ -40,9 +40,10 @@ from daemon.importing.pipeline import Passage, Pipeline
 from daemon.importing.prepared_page import PreparedPage
 
 STAGES = ("read", "ready", "announce", "write", "apply", "log")
-READING = ("read", "ready")
+CANCELLABLE = ("read", "ready")
 """Stages that leave no trace: a page in them is dropped when the run ends early."""
 _STAGES_AFTER_ANNOUNCE = len(STAGES) - 1 - STAGES.index("announce")
+"""The number of pages that may be beyond their announcement at the same time."""
 SAVE_EVERY_S = 10.0
 """The interval at which the position is saved while pages are unchanged."""
 
@@ -72,7 +73,7 @@ class PageImport:
         Raises:
             Exception: the error of the first page that failed, after the pages before it.
         """
-        await Pipeline(STAGES, interruptible=READING).run(
+        await Pipeline(STAGES, interruptible=CANCELLABLE).run(
             self._import_page, ended=lambda: self._ended
         )
 
@@ -88,7 +89,7 @@ class PageImport:
             detected = await self.detector.detect(identified)
             prepared = await self.detector.map(page, detected)
             del fetched, page, identified, detected  # the raw records
-            await passage.enter("ready")
+            await passage.enter("ready")  # the page after may be read from here on
             await passage.enter("announce")
             self.context.require_lease()
             prepared = await leave_out_erased(self.context, self.facts.name, prepared)
@@ -99,13 +100,13 @@ class PageImport:
                 return
             announced = await self._announce(prepared, passage)
             await passage.enter("write")
-            changes = await self._changes(prepared, asked_at)
+            changes = await self._compare_and_mark_seen(prepared, asked_at)
             self.source.note_compared(prepared)
             plans = await self._plan(changes)
-            written = await self._write_snapshots(announced, plans)
+            stored = await self._write_snapshots(announced, plans)
             self.source.note_written(prepared.page)
             await passage.enter("apply")
-            applied = await self._apply(announced, written)
+            applied = await self._apply(announced, stored)
             await self._forget_failures(prepared, plans, applied)
             await passage.enter("log")
         await self._log(announced, applied, prepared)
@@ -125,30 +126,33 @@ class PageImport:
         """Takes one record through the same steps, from its announcement on."""
         announced = await self._announce(part, None)
         try:
-            plans = await self._plan(await self._changes(part, asked_at))
-            written = await self._write_snapshots(announced, plans)
-            applied = await self._apply(announced, written)
+            plans = await self._plan(await self._compare_and_mark_seen(part, asked_at))
+            stored = await self._write_snapshots(announced, plans)
+            applied = await self._apply(announced, stored)
             await self._forget_failures(part, plans, applied)
             await self._log(announced, applied, part)
         except (AtsError, ServiceFailed, LeaseLost):
             raise
         except Exception as error:
             if not announced.external_ids:
-                raise  # the part without changed records: no record is to blame
+                raise  # this part writes no record, so that there is none to set aside
             await set_aside(self.context, announced, unexpected(error))
             self.context.state.applying.remove(announced)
 
     async def _announce(self, prepared: PreparedPage, passage: Passage | None) -> PageInFlight:
-        """Lets the checkpoint name the records before any of them is written."""
+        """Lets the checkpoint name the records before any of them is written.
+
+        `passage` is None where no other page is in progress beside this one.
+        """
         context, name = self.context, self.facts.name
         await note_failures(context, name, prepared.failures)
         note_unidentified(context, name, prepared.unidentified)
         context.state.unread_of(name).note(prepared.unread)
-        written = prepared.written_ids()
-        if passage is not None and any(written & earlier for earlier in self._announced):
+        touched = prepared.touched_ids()
+        if passage is not None and any(touched & earlier for earlier in self._announced):
             # ClearView and the log get what the snapshots hold, which are about to change.
             await passage.wait_for_pages_before()
-        self._announced.append(written)
+        self._announced.append(touched)
         ids = tuple(mapped.external_id for mapped, _ in prepared.changed)
         page = PageInFlight(name, ids, uuid4())
         if ids:
@@ -157,23 +161,27 @@ class PageImport:
             await context.save()
         return page
 
-    async def _changes(self, prepared: PreparedPage, asked_at: datetime) -> list[RecordChange]:
-        """Returns the changes of the page, and stores new digests of unchanged content."""
+    async def _compare_and_mark_seen(
+        self, prepared: PreparedPage, asked_at: datetime
+    ) -> list[RecordChange]:
+        """Returns the changes of the page; counts what is unchanged, and stores that it was seen."""
         self._count_seen(prepared)
         compared = await self.comparison.compare(prepared)
-        fresh = await compare_values(self.context, prepared.changed, compared, asked_at)
-        changes = [without_lost_pushes(ignore_stale_status(change, asked_at)) for change in fresh]
+        current = await compare_values(self.context, prepared.changed, compared, asked_at)
+        changes = [without_lost_pushes(ignore_stale_status(change, asked_at)) for change in current]
         empty = [change for change in changes if change.is_empty]
         snapshots = self.context.ports.snapshots
         await snapshots.refresh(self.facts.name, [c.after for c in empty if c.has_new_digest])
         await snapshots.mark_seen(self.facts.name, prepared.found_again)
+        # Versions older than one that this listing has shown already are not compared.
         outdated = len(prepared.changed) - len(compared)
         self.context.run.counts.unchanged += len(empty) + outdated
         return [change for change in changes if not change.is_empty]
 
     def _count_seen(self, prepared: PreparedPage) -> None:
         counts = self.context.run.counts
-        counts.pages += not (prepared.is_rest or prepared.page.is_continued)
+        if not (prepared.is_rest or prepared.page.is_continued):
+            counts.pages += 1
         counts.seen += prepared.seen
         counts.unmapped += prepared.unmapped
         counts.unchanged += prepared.unchanged
@@ -234,7 +242,7 @@ class PageImport:
             self.context.state.applying.remove(announced)
 
 
-def page_import(
+def build_page_import(
     context: ImportContext,
     facts: ListFacts,
     source: ImportSource,
@@ -246,7 +254,7 @@ def page_import(
     """Returns the import of one list's pages.
 
     `failing` are the records that failed before; with `remap_all` unchanged records are mapped,
-    too. `shown` grows with the external ids of the pages that were compared.
+    too. The caller adds the external ids of each compared page to `shown`.
     """
     detector = ChangeDetector(
         facts=facts,
@@ -278,4 +286,4 @@ async def import_records(
 ) -> None:
     """Imports records that were read by id. `asked_at` is a moment before they were requested."""
     page = Page(records=records, position=None, last=True)
-    await page_import(context, facts, OnePage(page, asked_at), failing).run()
+    await build_page_import(context, facts, OnePage(page, asked_at), failing).run()

@@ -75,7 +75,7 @@ class ImportSource(Protocol):
 
     @property
     def has_failed_before(self) -> bool:
-        """True if the next page has failed before: it is written record by record."""
+        """True if earlier runs failed at the page that is to be written next: it goes record by record."""
 
     async def fetch(self, slot: PageSlot) -> RequestedPage | None:
         """Returns the next page; None after the last one."""

@@ -69,7 +69,7 @@ class PreparedPage:
         """The number of records that the page showed."""
         return len(self.external_ids)
 
-    def written_ids(self) -> frozenset[str]:
+    def touched_ids(self) -> frozenset[str]:
         """Returns the records and the candidates that the page is going to write."""
         candidates = (
             f"candidate {mapped.candidate['external_id']}"

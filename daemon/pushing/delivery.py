@@ -36,7 +36,7 @@ from daemon.pushing.application_queue import ApplicationQueue, QueueContext
 from daemon.pushing.attempt_state import AttemptContext
 from daemon.pushing.delivery_report import DeliveryReport
 from daemon.pushing.group_commit import GroupCommit
-from daemon.pushing.wakeup_queue import LocalWakeupQueue, ProcessedSequences, push_of_row
+from daemon.pushing.wakeup_queue import LocalWakeupQueue, StartedSequences, push_of_row
 from daemon.runtime.interval import Interval
 from daemon.runtime.leased_work import RETRY_EVERY
 
@@ -59,7 +59,7 @@ class PushPorts(msgspec.Struct, frozen=True):
     """The contracts that one integration's deliveries use."""
 
     queue: Callable[[int], DeliveryQueue]
-    """The outbox as the holder of a lease with this fencing token processes it."""
+    """Returns the outbox for the holder of the lease with this fencing token."""
     known: KnownApplications
     clearview: ClearViewApplications
     states: IntegrationStates
@@ -105,14 +105,14 @@ class OutboxDelivery:
         self._admission = admission
         self._still_held = lease.still_held
         self._wakeups = wakeups
-        self._claims = GroupCommit(self._claim)
-        self._ends = GroupCommit(self._queue.record, gather_s=RECORD_TOGETHER_S)
+        self._claims = GroupCommit(self._claim_many)
+        self._results = GroupCommit(self._queue.record, gather_s=RECORD_TOGETHER_S)
         self._context = QueueContext(
             attempt=AttemptContext(
                 connector=connector,
                 admission=admission,
                 rules=settings.rules,
-                claim=self._claim_one,
+                claim=self._claim,
                 claim_note=self._claim_note,
                 content_of=ports.clearview.content,
                 clock=ports.clock,
@@ -122,7 +122,7 @@ class OutboxDelivery:
                 attempts=asyncio.Semaphore(settings.requests * ATTEMPTS_PER_REQUEST),
                 requests=asyncio.Semaphore(settings.requests),
             ),
-            record=self._ends.submit,
+            record=self._results.submit,
             previous_push=self._queue.before,
             may_continue=lambda: lease.still_held() and not self._stopping,
         )
@@ -131,7 +131,7 @@ class OutboxDelivery:
         """Applications in progress."""
         self._has_new_work: set[UUID] = set()
         """Applications that got new work while they were busy."""
-        self._started_rows = ProcessedSequences()
+        self._started_rows = StartedSequences()
         self._scan_wanted_since: float | None = float("-inf")
         """By the loop's clock; None: no scan is wanted."""
         self._next_scan = Interval(settings.look_every_s, _monotonic)
@@ -147,12 +147,12 @@ class OutboxDelivery:
         """Delivers until stopped or until the lease is gone.
 
         With `until_idle` it returns once nothing is due and nothing is in progress.
-        Applications in progress are finished: the effects of their requests are recorded.
+        Requests that were sent are waited for and recorded; no further ones are sent.
         """
         async with asyncio.TaskGroup() as tasks:
             helpers = [
                 tasks.create_task(each.run(), name=name)
-                for each, name in ((self._claims, "push-claims"), (self._ends, "push-records"))
+                for each, name in ((self._claims, "push-claims"), (self._results, "push-records"))
                 for _ in range(BATCHES_AT_ONCE)
             ]
             helpers.append(tasks.create_task(self._wake_when(stop), name="push-stop"))
@@ -177,7 +177,7 @@ class OutboxDelivery:
         self._is_held_back = admission != "open"
         if self._is_held_back:
             self._wakeups.forget()
-        if self._wakeups.needs_scan() or self._next_scan.has_passed:
+        if self._wakeups.take_scan_request() or self._next_scan.has_passed:
             self._want_scan()
         started = 0
         # Announced rows come first, but not for ever: only a scan finds pushes to be tried again.
@@ -189,7 +189,7 @@ class OutboxDelivery:
         return started + await self._scan(admission, tasks)
 
     def _start_row(self, row: OutboxRow, tasks: asyncio.TaskGroup) -> bool:
-        """Starts an announced row, unless it was started already or needs a read."""
+        """Starts an announced row, unless it was started already, its application is busy, or it needs a read."""
         application_id = row.event.application_id
         if self._started_rows.covers(row):
             return False
@@ -245,28 +245,28 @@ class OutboxDelivery:
     async def _process(
         self, application_id: UUID, queue: ApplicationQueue, *, is_probe: bool
     ) -> None:
-        ends: Sequence[PushEnded | PushDeferred] = ()
+        outcomes: Sequence[PushEnded | PushDeferred] = ()
         try:
             if is_probe:
                 self._admission.begin_probe()
-            ends = await queue.process()
-            await self._report.add(ends, busy=len(self._busy))
+            outcomes = await queue.process()
+            await self._report.add(outcomes, busy=len(self._busy))
         finally:
             if is_probe:
                 self._admission.end_probe()
             self._busy.discard(application_id)
-            is_done = bool(ends) and all(isinstance(end, PushEnded) for end in ends)
+            is_done = bool(outcomes) and all(isinstance(each, PushEnded) for each in outcomes)
             if application_id in self._has_new_work or not is_done:
                 self._has_new_work.discard(application_id)
                 self._wakeups.request_scan()
             self._wakeups.arrived.set()
 
-    async def _claim(self, pushes: Sequence[OpenPush]) -> frozenset[UUID]:
+    async def _claim_many(self, pushes: Sequence[OpenPush]) -> frozenset[UUID]:
         if not self._still_held():
             return frozenset()
         return await self._queue.claim(pushes, now=self._ports.clock.now())
 
-    async def _claim_one(self, push: OpenPush) -> bool:
+    async def _claim(self, push: OpenPush) -> bool:
         return push.id in await self._claims.submit(push)
 
     async def _claim_note(self, push: OpenPush) -> bool:

@@ -55,7 +55,7 @@ class LocalWakeupQueue:
         self._full = False
         return None
 
-    def needs_scan(self) -> bool:
+    def take_scan_request(self) -> bool:
         """Returns and clears the request for a scan."""
         requested, self._scan_requested = self._scan_requested, False
         return requested
@@ -67,7 +67,7 @@ class LocalWakeupQueue:
         self._scan_requested = True
 
 
-class ProcessedSequences:
+class StartedSequences:
     """The last sequence that was started, by application; of recent ones only.
 
     A scan may find a row before it is announced; it must not be processed twice.

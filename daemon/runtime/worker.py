@@ -59,7 +59,7 @@ class Jobs(msgspec.Struct, frozen=True):
 
 
 class Triggers(msgspec.Struct, frozen=True):
-    """The triggers of the jobs that have a schedule, and what puts polls off."""
+    """The triggers of the jobs that have a schedule, and the cadence, by which a due poll may be skipped."""
 
     poll: Trigger
     export: Trigger | None
@@ -92,7 +92,7 @@ class IntegrationWorker:
     health: IntegrationHealth
     shared: SharedServices
     is_readable: bool = True
-    """False after a poll that broke, or to which the ATS gave no page."""
+    """False if the last poll got no page from the ATS: details are not read then."""
     _webhooks: Trigger = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,15 +110,15 @@ class IntegrationWorker:
                 self.name, StateListener(self._wake, self._webhooks.ring)
             )
             async with asyncio.TaskGroup() as group:
-                loops = [
+                tasks = [
                     group.create_task(self._keep(work, subject, stop), name=self.name)
                     for subject, work in self._loops()
                 ]
                 await stop.wait()
-                # Whatever waits for a slow ATS by then is safe to cut off: it goes on where it was.
-                await asyncio.wait(loops, timeout=FINISH.total_seconds())
-                for loop in loops:
-                    loop.cancel()
+                # What still waits for an ATS then can be cancelled: the next start resumes it.
+                await asyncio.wait(tasks, timeout=FINISH.total_seconds())
+                for task in tasks:
+                    task.cancel()
         finally:
             await self.connector.close()
 
@@ -132,7 +132,7 @@ class IntegrationWorker:
         return f"{self.name}: {subject}"
 
     def _wake(self) -> None:
-        """Starts a poll and a delivery: the integration was resumed, or a poll was requested."""
+        """Starts a poll, a delivery and files: the integration was resumed, or a poll was requested."""
         self.triggers.cadence.reset()
         self.triggers.poll.ring()
         if self.jobs.delivery is not None:
@@ -142,7 +142,7 @@ class IntegrationWorker:
     async def once(self, patience: timedelta) -> str | None:
         """One poll by itself, whatever the schedule says; returns why it failed, if it did.
 
-        A replica that died without giving its lease back is waited for.
+        Waits up to `patience` for the lease of a replica that died to expire.
         """
         waited_until = self.shared.clock.monotonic() + patience.total_seconds()
         while (lease := await self.shared.leases.acquire(self.lease_key)) is None:
@@ -173,38 +173,40 @@ class IntegrationWorker:
             if lease is None:
                 await stopped_within(stop, LEASE_RETRY)
                 continue
-            await self._poll_under(lease, stop)
+            await self._poll_with_lease(lease, stop)
 
     @property
     def lease_key(self) -> str:
-        """Who polls this integration."""
+        """The key of the lease for polling it."""
         return f"poll:{self.name}"
 
-    async def _poll_under(self, lease: HeldLease, stop: asyncio.Event) -> None:
-        ended = asyncio.Event()
-        under = RunRequest(lease.token, lambda: lease.still_held() and not ended.is_set())
-        watch = asyncio.create_task(_end_with(lease, stop, ended), name=f"{self.name}: lease")
+    async def _poll_with_lease(self, lease: HeldLease, stop: asyncio.Event) -> None:
+        must_end = asyncio.Event()
+        base = RunRequest(lease.token, lambda: lease.still_held() and not must_end.is_set())
+        watch = asyncio.create_task(_end_with(lease, stop, must_end), name=f"{self.name}: lease")
         try:
-            await self._poll_loop(under, ended)
+            await self._serve_triggers(base, must_end)
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
             with suppress(self.shared.database_error):
                 await self.shared.leases.release(lease)
 
-    async def _poll_loop(self, under: RunRequest, ended: asyncio.Event) -> None:
-        """Runs what triggers ask for, each time as `under` says, until `ended`."""
+    async def _serve_triggers(self, base: RunRequest, must_end: asyncio.Event) -> None:
+        """Runs an import for each trigger until `must_end`."""
         self.triggers.cadence.reset()
         self.triggers.poll.ring()
-        while (trigger := await first_due(ended, self.triggers.poll, self._webhooks)) is not None:
+        while (
+            trigger := await first_due(must_end, self.triggers.poll, self._webhooks)
+        ) is not None:
             state = self.shared.state_cache.state_of(self.name)
             if state is not None and state.state in ("paused", "disabled"):
                 continue
             try:
-                await self._import_for(trigger, under, state)
+                await self._import_for(trigger, base, state)
                 if self.is_readable:
-                    waiting = (self.triggers.poll.due, self._webhooks.due, ended)
-                    await self._import_details(under, partial(self._must_yield, waiting))
+                    waiting = (self.triggers.poll.due, self._webhooks.due, must_end)
+                    await self._import_details(base, partial(self._must_yield, waiting))
             except LeaseLost:
                 continue
             except self.shared.database_error as error:
@@ -212,28 +214,28 @@ class IntegrationWorker:
                     raise
                 log.warning("mongodb_away", integration=self.name, error=type(error).__name__)
                 self.shared.loops.failed(self.loop_name(POLLS), error)
-                await stopped_within(ended, DATABASE_RETRY)
+                await stopped_within(must_end, DATABASE_RETRY)
                 trigger.ring()
             else:
                 self.shared.loops.worked(self.loop_name(POLLS))
 
     async def _import_for(
-        self, trigger: Trigger, under: RunRequest, state: IntegrationState | None
+        self, trigger: Trigger, base: RunRequest, state: IntegrationState | None
     ) -> None:
         cadence = self.triggers.cadence
         if trigger is not self._webhooks:
             if cadence.is_due(state):
-                await self._poll_once(under, state)
+                await self._poll_once(base, state)
         elif state is None or state.state != "auth_failed":
-            # With a refused credential they wait for the next poll, which tries it.
-            await self._run_poll(replace(under, only_webhooks=True), state, cadence.announced)
+            # With a refused credential events wait for the next poll, which tests it.
+            await self._run_poll(replace(base, only_webhooks=True), state, cadence.announced)
 
     def _must_yield(self, waiting: Iterable[asyncio.Event]) -> bool:
         is_active = self.shared.state_cache.is_active(self.name)
         return not is_active or any(each.is_set() for each in waiting)
 
-    async def _poll_once(self, under: RunRequest, state: IntegrationState | None) -> str | None:
-        """One poll, with whatever was asked for; returns why it was no success, if it was none.
+    async def _poll_once(self, base: RunRequest, state: IntegrationState | None) -> str | None:
+        """One poll, with whatever was asked for; returns the error, or None on success.
 
         Raises:
             DatabaseError: MongoDB went away meanwhile.
@@ -241,7 +243,7 @@ class IntegrationWorker:
         """
         requested = (state.request if state is not None else None) or {}
         request = replace(
-            under,
+            base,
             sweep=bool(requested.get("sweep")),
             accept_deletions=bool(requested.get("accept_deletions")),
         )
@@ -267,12 +269,12 @@ class IntegrationWorker:
         finally:
             await self.shared.leases.release(lease)
 
-    async def _import_details(self, under: RunRequest, must_yield: Callable[[], bool]) -> None:
-        """A failure is no outage of the integration: the next poll finds out, and details wait."""
+    async def _import_details(self, base: RunRequest, must_yield: Callable[[], bool]) -> None:
+        """A failure here is only logged: the next poll tests the ATS, and details wait."""
         if not await self.jobs.details_due():
             return
         try:
-            await self.jobs.poll(replace(under, only_details=True, must_yield=must_yield))
+            await self.jobs.poll(replace(base, only_details=True, must_yield=must_yield))
         except RunFailed as failed:
             if self.shared.is_outage(failed.cause):
                 raise failed.cause from failed
@@ -282,18 +284,18 @@ class IntegrationWorker:
         self,
         request: RunRequest,
         state: IntegrationState | None,
-        ended: Callable[[Run], None],
+        after_run: Callable[[Run], None],
     ) -> str | None:
         self.is_readable = False
         try:
             run = await self.jobs.poll(request)
         except RunFailed as failed:
             self.is_readable = failed.run.outcome == "partial"
-            ended(failed.run)
+            after_run(failed.run)
             await self._note_failure(failed)
             return str(failed)
         self.is_readable = True
-        ended(run)
+        after_run(run)
         await self.health.succeeded()
         if state is not None and state.state == "auth_failed":
             await self.shared.states.recovered(self.integration_id, at=self.shared.clock.now())
@@ -319,7 +321,7 @@ class IntegrationWorker:
                 await self.export_once()
 
     async def export_once(self, *, at_once: bool = False) -> str | None:
-        """Export what is due; returns why not, if it was not exported."""
+        """Export what is due; returns the error, or None on success."""
         if self.jobs.export is None:
             return None
         try:
@@ -332,10 +334,10 @@ class IntegrationWorker:
         return None if exported.ok else exported.reason or "the export failed"
 
 
-async def _end_with(lease: HeldLease, stop: asyncio.Event, ended: asyncio.Event) -> None:
-    """Sets `ended` when `stop` is set, or when the lease has gone."""
+async def _end_with(lease: HeldLease, stop: asyncio.Event, must_end: asyncio.Event) -> None:
+    """Sets `must_end` when `stop` is set, or when the lease has gone."""
     try:
         while lease.still_held() and not stop.is_set():
             await stopped_within(stop, LEASE_WATCH)
     finally:
-        ended.set()
+        must_end.set()

@@ -1,4 +1,7 @@
-"""`status_outbox` as the intake fills it (the row first, the stream's position second), and an import that finds a push lost."""
+"""Adds rows to `status_outbox`: by the intake, and once more for a push that an import finds lost.
+
+The intake stores rows before the position of its stream.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -28,6 +31,8 @@ from models.documents import Conflict, StatusOutboxEntry, StatusUpdateLog
 from models.documents.outbox import OPEN_STATES
 from models.ids import NAMESPACE, derived_id
 
+LOST_SUFFIX = ":l"
+"""Sorts the repetition of a lost push directly after it."""
 GIVEN_UP = (
     "the ATS accepted this change twice and still has {ats}; see at the ATS what keeps the "
     "application there, then `ats-sync outbox replay`"
@@ -44,10 +49,10 @@ class MongoOutbox:
         self._conflicts = mongo.collection(Conflict)
 
     async def add(self, rows: Sequence[OutboxRow], *, at: datetime) -> int:
-        new = await insert_missing(self._rows, [outbox_row(row, at) for row in rows])
+        added = await insert_missing(self._rows, [outbox_row(row, at) for row in rows])
         ended = [row for row in rows if row.state in ENDED]
-        if ended and new < len(rows):
-            # Of a replayed event the first decision counts.
+        if ended and added < len(rows):
+            # An event that comes again keeps the row of its first decision: only stored ends are logged.
             query = {"_id": {"$in": [row.id for row in ended]}, "state": {"$in": list(ENDED)}}
             stored = {row["_id"] for row in await self._rows.find(query, {"_id": 1}).to_list()}
             ended = [row for row in ended if row.id in stored]
@@ -55,14 +60,16 @@ class MongoOutbox:
         if echoes := [row.event.application_id for row in ended if row.reason == "echo"]:
             await close_conflicts(self._conflicts, echoes, at)  # both sides are equal again
         await remove_if_erased(self._erased, map(_person_of, rows))
-        return new
+        return added
 
     async def repeat(self, lost: Sequence[LostPush], *, at: datetime) -> int:
         ids = [push.push_id for push in lost]
         found = await self._rows.find({"_id": {"$in": ids}}).to_list()
         originals = {row["_id"]: row for row in found}
         rows = [
-            _again(originals[push.push_id], push, at) for push in lost if push.push_id in originals
+            _repetition_of(originals[push.push_id], push, at)
+            for push in lost
+            if push.push_id in originals
         ]
         await self.add(rows, at=at)
         return sum(row.state == "dead" for row in rows)
@@ -115,13 +122,13 @@ def _person_of(row: OutboxRow) -> PersonIds:
     return PersonIds(event.integration_id or NAMESPACE, other_applications=applications)
 
 
-def _again(original: Row, lost: LostPush, at: datetime) -> OutboxRow:
+def _repetition_of(original: Row, lost: LostPush, at: datetime) -> OutboxRow:
     """Returns the same change as one more row, directly after the lost one."""
     push = open_push(original)
     gives_up = push.is_repetition
     event = StatusEvent(
         event_id=f"{REPEATED}{push.event_id}",
-        sequence=f"{push.sequence}:l",
+        sequence=push.sequence + LOST_SUFFIX,
         application_id=push.application_id,
         at=push.changed_at,
         status=push.status,
@@ -140,5 +147,6 @@ def _again(original: Row, lost: LostPush, at: datetime) -> OutboxRow:
         expected_status=lost.ats,
         reason="not_made" if gives_up else None,
         message=GIVEN_UP.format(ats=lost.ats.value) if gives_up else None,
+        # As if it were sent: the application is read before the request is repeated.
         sent_at=None if gives_up else at,
     )

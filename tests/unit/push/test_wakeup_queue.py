@@ -9,7 +9,7 @@ from daemon.pushing.wakeup_queue import (
     KEPT_S,
     MOST,
     LocalWakeupQueue,
-    ProcessedSequences,
+    StartedSequences,
     push_of_row,
 )
 
@@ -30,7 +30,7 @@ def row(sequence: str = "000001:8265", application: UUID = APPLICATION) -> Outbo
 
 
 def scanned_once(queue: LocalWakeupQueue) -> LocalWakeupQueue:
-    queue.needs_scan()
+    queue.take_scan_request()
     return queue
 
 
@@ -41,8 +41,8 @@ def taken(queue: LocalWakeupQueue) -> list[OutboxRow]:
 def test_a_new_delivery_scans_the_outbox_once() -> None:
     queue = LocalWakeupQueue()
 
-    assert queue.needs_scan()
-    assert not queue.needs_scan()
+    assert queue.take_scan_request()
+    assert not queue.take_scan_request()
 
 
 def test_what_is_put_is_taken_once_and_in_order() -> None:
@@ -53,7 +53,7 @@ def test_what_is_put_is_taken_once_and_in_order() -> None:
     assert queue.arrived.is_set()
     assert taken(queue) == rows
     assert taken(queue) == []
-    assert not queue.needs_scan()
+    assert not queue.take_scan_request()
 
 
 def test_rows_beyond_the_limit_are_left_to_a_scan_until_the_queue_is_empty() -> None:
@@ -63,11 +63,11 @@ def test_rows_beyond_the_limit_are_left_to_a_scan_until_the_queue_is_empty() -> 
     queue.take()
     queue.put(row())
 
-    assert queue.needs_scan()
+    assert queue.take_scan_request()
     assert len(taken(queue)) == MOST - 1
     queue.put(row("1:later"))
     assert [each.event.sequence for each in taken(queue)] == ["1:later"]
-    assert not queue.needs_scan()
+    assert not queue.take_scan_request()
 
 
 def test_a_row_that_waited_too_long_is_left_to_a_scan() -> None:
@@ -78,7 +78,7 @@ def test_a_row_that_waited_too_long_is_left_to_a_scan() -> None:
     queue.put(row("1:b"))
 
     assert [each.event.sequence for each in taken(queue)] == ["1:b"]
-    assert queue.needs_scan()
+    assert queue.take_scan_request()
 
 
 def test_rows_that_came_while_no_one_delivered_are_left_to_a_scan() -> None:
@@ -87,11 +87,11 @@ def test_rows_that_came_while_no_one_delivered_are_left_to_a_scan() -> None:
     queue.forget()
 
     assert taken(queue) == []
-    assert queue.needs_scan()
+    assert queue.take_scan_request()
 
 
 def test_a_row_that_a_scan_found_before_its_announcement_is_known() -> None:
-    worked_off, first, second = ProcessedSequences(), row("1:a"), row("1:b")
+    worked_off, first, second = StartedSequences(), row("1:a"), row("1:b")
     worked_off.note(push_of_row(first, NOW))
 
     assert worked_off.covers(first)
