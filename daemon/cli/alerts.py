@@ -77,7 +77,7 @@ def mute(
         return named, await mutes.mute(named, end)
 
     named, count = _with_mutes(config, work)
-    out.print(f"{named} is muted until {moment(end)} UTC; {count} open.", markup=False)
+    out.print(f"{named} is muted until {moment(end)} UTC; {count} open.")
 
 
 def unmute(what: WhatArgument, config: ConfigOption = None) -> None:
@@ -94,7 +94,7 @@ def unmute(what: WhatArgument, config: ConfigOption = None) -> None:
 
     named, still = _with_mutes(config, work)
     wider = f"; a wider mute covers it until {moment(still)} UTC" if still else ""
-    out.print(f"{named} is not muted any more{wider}.", markup=False)
+    out.print(f"{named} is not muted any more{wider}.")
 
 
 async def _named(what: str, mongo: "Mongo", mutes: "AlertMutes") -> str:
@@ -139,9 +139,6 @@ def _subject(key: str) -> str | None:
 
 
 def _show(found: Mapping[str, Sequence[Any]]) -> None:
-    from rich.markup import escape
-    from rich.text import Text
-
     from daemon.cli.rendering import colored, moment, paragraph
     from daemon.cli.session import out
     from daemon.http.page_parts import mute_of
@@ -151,16 +148,15 @@ def _show(found: Mapping[str, Sequence[Any]]) -> None:
     for one in found["alerts"]:
         over = one["resolved_at"]
         since = f"since {moment(one['opened_at'])}" + (f", over {moment(over)}" if over else "")
-        head = f"{colored(one['severity'])}  {escape(one['title'])}"
-        out.print(paragraph(Text.from_markup(head), 0))
-        out.print(f"  {one['key']}, {since}, seen {one['count']:,} times", markup=False)
+        out.print(paragraph(colored(one["severity"]) + f"  {one['title']}", 0))
+        out.print(f"  {one['key']}, {since}, seen {one['count']:,} times")
         if until := mute_of(one, now):
-            out.print(f"  muted until {moment(until)}", markup=False)
+            out.print(f"  muted until {moment(until)}")
         out.print(paragraph(one["message"], 2))
     if not found["alerts"]:
         out.print("No alert is open.")
     for each in found["mutes"]:
-        out.print(f"Muted until {moment(each.until)}: {each.what}", markup=False)
+        out.print(f"Muted until {moment(each.until)}: {each.what}")
 
 
 def _with_mutes(

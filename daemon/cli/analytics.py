@@ -51,9 +51,9 @@ def export(name: NameArgument, config: ConfigOption = None) -> None:
 
     outcome = run_async(lambda: _exported(name, config))
     for period in outcome.exported:
-        out.print(f"exported {period.key}", markup=False)
+        out.print(f"exported {period.key}")
     if outcome.reason is not None or not outcome.exported:
-        out.print(outcome.reason or "no period is due", markup=False)
+        out.print(outcome.reason or "no period is due")
     if not outcome.ok:
         raise typer.Exit(EXIT_FAILED)
 
@@ -125,6 +125,6 @@ def _show(name: str, metrics: Mapping[str, Any]) -> None:
     from daemon.cli.session import out
 
     period = metrics.get("period") or {}
-    out.print(f"{name}, {period.get('from')} to {period.get('to')}", markup=False, soft_wrap=True)
+    out.print(f"{name}, {period.get('from')} to {period.get('to')}", soft_wrap=True)
     out.print()
     out.print(report_view(metrics))

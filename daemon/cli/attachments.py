@@ -68,7 +68,7 @@ def retry(
         return await admin.retry(which)
 
     count = on_admin(config, MongoAttachmentAdmin, work, integration=integration)
-    out.print(f"{count} files are due again.", markup=False)
+    out.print(f"{count} files are due again.")
     if ids and count < len(set(ids)):
         raise typer.Exit(EXIT_FAILED)
 

@@ -68,18 +68,16 @@ def _show_valid(checked: "CheckedConfig", found: Mapping[str, Any]) -> None:
 
     warnings = found["warnings"]
     for warning in warnings:
-        err.print(f"warning  {warning}", markup=False)
+        err.print(f"warning  {warning}")
     for note in found["notes"]:
-        out.print(f"note  {note}", markup=False, soft_wrap=True)
+        out.print(f"note  {note}", soft_wrap=True)
     integrations = checked.loaded.value.integrations
     for name, one in integrations.items():
         state = "" if one.enabled else ", disabled"
-        out.print(f"  {name}: {one.connector}{state}", markup=False)
+        out.print(f"  {name}: {one.connector}{state}")
     counted = f"{len(integrations)} integration{'' if len(integrations) == 1 else 's'}"
     unwise = f", {len(warnings)} warning{'' if len(warnings) == 1 else 's'}" if warnings else ""
-    out.print(
-        f"{checked.loaded.document.file} is valid: {counted}{unwise}.", markup=False, soft_wrap=True
-    )
+    out.print(f"{checked.loaded.document.file} is valid: {counted}{unwise}.", soft_wrap=True)
 
 
 def explain(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -106,7 +104,7 @@ def _show_values(rows: Sequence[Mapping[str, str]]) -> None:
     table = Table("setting", "value", "from", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row.values())
-    out.print(table, markup=False)
+    out.print(table)
 
 
 def version() -> None:

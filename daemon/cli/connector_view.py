@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.markup import escape
+from rich.text import Text
 
 from connectors.openapi.findings import Comparison
 from daemon.cli.rendering import table
@@ -17,7 +17,7 @@ def show_facts(facts: Mapping[str, Any]) -> None:
     if facts["sunset"]:
         lines.append(f"  sunset       {facts['sunset']}")
     for line in (*lines, *_asked_for(facts), *_offered(facts)):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
 
 
 def _asked_for(facts: Mapping[str, Any]) -> list[str]:
@@ -60,14 +60,13 @@ def show_comparison(found: Comparison) -> None:
     for column in lines.columns:
         column.overflow = "fold"
     for one in found.findings:
-        mark = "[red]mismatch[/]" if one.verdict == "mismatch" else "[yellow]unknown[/]"
-        lines.add_row(mark, f"{one.line}:{one.column}", escape(one.path), escape(one.message))
+        mark = Text(one.verdict, style="red" if one.verdict == "mismatch" else "yellow")
+        lines.add_row(mark, f"{one.line}:{one.column}", one.path, one.message)
     if found.findings:
         out.print(lines)
     agree = found.checked - len(found.findings)
     out.print(
         f"{found.connector} beside {found.document}: {agree} of {found.checked} agree, "
         f"{found.count('mismatch')} contradictory, {found.count('unknown')} unknown.",
-        markup=False,
         soft_wrap=True,
     )

@@ -39,19 +39,19 @@ def list_connectors(
 
 
 def _show_list(found: "Sequence[Listed]") -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     from daemon.cli.rendering import table
     from daemon.cli.session import err, out
 
     lines = table("name", "ATS", "API", "from")
     for one in found:
-        title = one.title if one.title is not None else "[red]has mistakes[/red]"
-        source = "catalog" if one.in_catalog else escape(str(one.file))
+        title = Text("has mistakes", style="red") if one.title is None else one.title
+        source = "catalog" if one.in_catalog else str(one.file)
         lines.add_row(one.name, title, one.version or "", source)
     out.print(lines)
     for problem in (problem for one in found for problem in one.problems):
-        err.print(problem, markup=False)
+        err.print(problem)
 
 
 def show_connector(
@@ -109,14 +109,14 @@ def _passes(name: str, folders: Sequence[Path]) -> bool:
     try:
         results = run_definition_tests(_definition(name, folders))
     except ConfigError as error:
-        err.print(str(error), markup=False)
+        err.print(str(error))
         return False
     wrong = [one for one in results if not one.passed]
-    out.print(f"{name}: {len(results) - len(wrong)} of {len(results)} tests pass", markup=False)
+    out.print(f"{name}: {len(results) - len(wrong)} of {len(results)} tests pass")
     for one in wrong:
-        err.print(f"  {one.name}", markup=False)
+        err.print(f"  {one.name}")
         for difference in one.differences:
-            err.print(f"    {difference}", markup=False)
+            err.print(f"    {difference}")
     return not wrong
 
 

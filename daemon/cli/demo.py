@@ -56,7 +56,7 @@ def demo() -> None:
                 watchdog=Watchdog(settings.shutdown_grace + MARGIN),
             )
     if code:
-        err.print(f"the demo has failed; the reason is in {log}", markup=False, soft_wrap=True)
+        err.print(f"the demo has failed; the reason is in {log}", soft_wrap=True)
     raise typer.Exit(code)
 
 
@@ -99,7 +99,7 @@ def _fresh_folder(folder: Path) -> None:
 
 
 async def _play(settings: Settings, redactor: Redactor, stop: asyncio.Event) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 100)
     console.print("[bold]ClearView ATS Sync, demo[/]  starting MongoDB and three simulated ATSs")
     narrator = Narrator(console, time.monotonic)
     async with started_environment(

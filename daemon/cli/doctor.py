@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from config.durations import format_duration
 from config.mongodb_uri import overruled_options
@@ -49,7 +50,7 @@ from models.ids import integration_id
 from models.status import ApplicationStatus
 
 Verdict = Literal["ok", "note", "bad"]
-MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
+COLORS = {"ok": "green", "note": "yellow", "bad": "red"}
 SHORT_WINDOW_S = 24 * 3600
 PUSHED = [s for s in ApplicationStatus if s.is_open]
 
@@ -275,7 +276,8 @@ def _show(findings: Sequence[Finding]) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for finding in findings:
-        table.add_row(MARKS[finding.verdict], finding.subject, finding.words)
+        verdict = Text(finding.verdict, style=COLORS[finding.verdict])
+        table.add_row(verdict, finding.subject, finding.words)
     out.print(table)
     bad = sum(finding.verdict == "bad" for finding in findings)
     out.print(f"{len(findings)} looked at, {bad} bad" if bad else "nothing is wrong")

@@ -116,7 +116,7 @@ def _archive(config: Path | None, receipts: Path | None, save_to: Path | None) -
 
     if save_to is not None:
         _write(save_to, _with_app(config, lambda app, _: app.archive.save()))
-        out.print(f"Receipts written to {save_to}.", markup=False)
+        out.print(f"Receipts written to {save_to}.")
         return
 
     content = None if receipts is None else receipts.read_bytes()
@@ -167,7 +167,7 @@ def export_person(
     shown = json.dumps(to_json({"collections": found}), indent=2, sort_keys=True)
     _write(output, f"{shown}\n".encode())
     documents = sum(map(len, found.values()))
-    out.print(f"{documents} documents written to {output}", markup=False)
+    out.print(f"{documents} documents written to {output}")
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -237,5 +237,5 @@ def _show_receipt(receipt: "ErasureReceipt | None", *, dry_run: bool) -> None:
         out.print("Nothing was removed. Run it without --dry-run to remove this for good.")
         return
     finished = moment(receipt.finished_at)
-    out.print(f"Erased {finished} UTC, receipt {receipt.id}.", markup=False)
+    out.print(f"Erased {finished} UTC, receipt {receipt.id}.")
     out.print("What the ATS has is still there: erase the person there as well.")

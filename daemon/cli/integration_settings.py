@@ -51,13 +51,13 @@ def add(
 
     def render(done: Any) -> None:
         if not dry_run:
-            out.print(f"{name} is added.", markup=False)
+            out.print(f"{name} is added.")
             return
-        out.print(f"{done.ats_name} takes the credential; nothing was stored.", markup=False)
+        out.print(f"{done.ats_name} takes the credential; nothing was stored.")
         for stage in done.unmapped_stages:
-            out.print(f"  no status for the stage {stage}", markup=False)
+            out.print(f"  no status for the stage {stage}")
         for note in done.notes:
-            out.print(f"  {note}", markup=False)
+            out.print(f"  {note}")
 
     show(_with_admin(config, work), render, as_json=as_json)
 
@@ -75,7 +75,7 @@ def update(
         return {"integration": name, "revision": await admin.change(name, _content_of(settings))}
 
     done = _with_admin(config, work)
-    show(done, lambda _: out.print(f"{name} is changed.", markup=False), as_json=as_json)
+    show(done, lambda _: out.print(f"{name} is changed."), as_json=as_json)
 
 
 def remove(
@@ -100,7 +100,7 @@ def remove(
     deleted = f", with {purged:,} documents" if purge else ""
     show(
         {"integration": name, "removed": True, "purged": purged},
-        lambda _: out.print(f"{name} is removed{deleted}.", markup=False),
+        lambda _: out.print(f"{name} is removed{deleted}."),
         as_json=as_json,
     )
 

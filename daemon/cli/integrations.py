@@ -24,8 +24,6 @@ def list_integrations(config: ConfigOption = None, as_json: JsonOption = False) 
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    from rich.markup import escape
-
     from daemon.cli.rendering import colored, moment, table
     from daemon.cli.session import out
 
@@ -34,7 +32,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
         return
     lines = table("name", "connector", "state", "since (UTC)", "reason")
     for row in rows:
-        reason = escape(row["state_reason"] or "")
+        reason = row["state_reason"] or ""
         state = colored(row["state"])
         lines.add_row(row["name"], row["connector"], state, moment(row["updated_at"]), reason)
     out.print(lines)
@@ -96,11 +94,11 @@ def _show_steps(address: str, title: str, webhook: "Webhook", *, has_key: bool) 
     steps.append(
         f"to replace the key, give both for a while, with a blank in between (credentials.{secret})"
     )
-    out.print(address, markup=False, soft_wrap=True)
+    out.print(address, soft_wrap=True)
     for number, step in enumerate(steps, 1):
-        out.print(f"  {number}. {step}", markup=False, soft_wrap=True)
+        out.print(f"  {number}. {step}", soft_wrap=True)
     if not has_key:
-        out.print("Until the key is set every event is refused.", markup=False)
+        out.print("Until the key is set every event is refused.")
 
 
 def _set(config: Path | None, name: str, state: "State", reason: str | None) -> None:
@@ -115,4 +113,4 @@ def _set(config: Path | None, name: str, state: "State", reason: str | None) -> 
             raise UserError(f"{name} is disabled", remedy="set `enabled` to true first")
 
     on_admin(config, MongoIntegrations, store)
-    out.print(f"{name} is {state}.", markup=False)
+    out.print(f"{name} is {state}.")

@@ -57,7 +57,7 @@ def _show_rotation(done: "Rotation") -> None:
 
     out.print(f"{done.encrypted} secrets are encrypted with the first key now")
     for one in done.unreadable:
-        err.print(f"no configured key reads a secret of {one}", markup=False)
+        err.print(f"no configured key reads a secret of {one}")
 
 
 def _with_keys(config: Path | None, work: "Callable[[Mongo, KeyRotation], Awaitable[T]]") -> T:

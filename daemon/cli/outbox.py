@@ -179,11 +179,11 @@ def _decide(
     rulings = on_admin(config, MongoOutboxAdmin, work, integration=which.integration)
     for one in rulings:
         if one.refusal is None:
-            out.print(f"{one.id}  {granted}", markup=False)
+            out.print(f"{one.id}  {granted}")
         else:
-            err.print(f"{one.id}  {one.sentence}", markup=False)
+            err.print(f"{one.id}  {one.sentence}")
     refused = sum(one.refusal is not None for one in rulings)
-    out.print(f"{len(rulings) - refused} {granted}, {refused} refused.", markup=False)
+    out.print(f"{len(rulings) - refused} {granted}, {refused} refused.")
     if refused:
         raise typer.Exit(EXIT_FAILED)
 

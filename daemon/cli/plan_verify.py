@@ -117,8 +117,8 @@ async def _planned_or_why_not(on: CommandContext, *, as_json: bool) -> dict[str,
 def _not_planned(
     name: str, problem: str, remedy: str = "change it, or remove it"
 ) -> dict[str, Any]:
-    err.print(f"ats-sync: {name}: {problem}", markup=False)
-    err.print(f"  -> {remedy}", markup=False)
+    err.print(f"ats-sync: {name}: {problem}")
+    err.print(f"  -> {remedy}")
     return {"integration": name, "error": problem}
 
 
@@ -193,11 +193,11 @@ def _request(step: dict[str, Any]) -> dict[str, Any]:
 def _show_pushes(pushes: list[dict[str, Any]]) -> None:
     for push in pushes:
         line = f"push application {push['application']} to {push['status']}"
-        out.print(f"{line}: {push['reason']}" if "reason" in push else line, markup=False)
+        out.print(f"{line}: {push['reason']}" if "reason" in push else line)
         for request in push["requests"]:
-            out.print(f"    {_as_sent(request)}", markup=False, soft_wrap=True)
+            out.print(f"    {_as_sent(request)}", soft_wrap=True)
         if push.get("note"):
-            out.print(f"    note: {push['note']}", markup=False, soft_wrap=True)
+            out.print(f"    note: {push['note']}", soft_wrap=True)
 
 
 def _as_sent(request: dict[str, Any]) -> str:

@@ -94,7 +94,7 @@ async def _poll(on: CommandContext, *, sweep: bool, accept_deletions: bool) -> P
             counts = RunCounts(**{name: found[name] for name in RunCounts.__struct_fields__})
             outcome, error = found["outcome"], found["error_message"]
             return Polled(found["_id"], on.name, outcome, counts, found["details"], error)
-        err.print(f"no daemon works on {on.name} any more; polling it here", markup=False)
+        err.print(f"no daemon works on {on.name} any more; polling it here")
         lease = found
     async with renewed_leases(on.app):
         return await _poll_here(on, lease, sweep=sweep, accept_deletions=accept_deletions)
@@ -162,7 +162,7 @@ async def _asked_for(on: CommandContext, *, sweep: bool, accept_deletions: bool)
     request = await integrations.request_poll(
         on.name, sweep=sweep, accept_deletions=accept_deletions
     )
-    err.print(f"a running daemon works on {on.name}; it was asked to poll now", markup=False)
+    err.print(f"a running daemon works on {on.name}; it was asked to poll now")
     until = clock.monotonic() + ANSWER_WITHIN.total_seconds()
     while clock.monotonic() < until:
         if (run := await _run_since(on, asked_at)) is not None:
@@ -211,8 +211,8 @@ async def _run_since(on: CommandContext, asked_at: datetime) -> Row | None:
 
 def _show(polled: Polled) -> None:
     words = [f"{count} {name}" for name, count in asdict(polled.counts).items() if count]
-    out.print(", ".join(words) or "nothing new", markup=False)
+    out.print(", ".join(words) or "nothing new")
     for brake in polled.brakes:
-        err.print(f"deletions stopped: {brake}; see `ats-sync status`", markup=False)
+        err.print(f"deletions stopped: {brake}; see `ats-sync status`")
     if polled.error is not None:
-        err.print(f"failed: {polled.error}", markup=False)
+        err.print(f"failed: {polled.error}")

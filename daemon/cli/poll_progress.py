@@ -48,7 +48,7 @@ class Watcher:
         now = self._loop.time()
         if self._bar is None and now - self._printed_at >= 5:
             self._printed_at = now
-            err.print(line, markup=False)
+            err.print(line)
 
     def request_sent(self, *, integration: str, operation: str) -> None:
         """Nothing to show for one request."""
@@ -67,7 +67,7 @@ class Watcher:
 
     def warned(self, *, integration: str, message: str) -> None:
         """Something worth a line."""
-        err.print(f"{integration}: {message}", markup=False)
+        err.print(f"{integration}: {message}")
 
 
 def _bar() -> "PollBar":

@@ -73,10 +73,9 @@ def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
     return made
 
 
-def colored(word: str) -> str:
+def colored(word: str) -> Text:
     """A state in its colour, where there are colours."""
-    color = COLORS.get(word)
-    return f"[{color}]{word}[/{color}]" if color else word
+    return Text.assemble((word, COLORS.get(word, "")))
 
 
 def paragraph(text: str | Text, indent: int) -> Padding:

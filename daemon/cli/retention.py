@@ -76,5 +76,5 @@ def _show(found: Mapping[str, Any]) -> None:
     out.print(lines)
     deleted = found["deleted_candidates"]
     after = deleted["wanted"]
-    out.print(f"Candidates that the ATS no longer has are erased after {after}.", markup=False)
+    out.print(f"Candidates that the ATS no longer has are erased after {after}.")
     out.print(f"{deleted['erased']:,} erased now, {deleted['expired']:,} records are due.")

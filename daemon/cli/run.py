@@ -61,7 +61,7 @@ def run(*, config: Path | None = None, once: bool = False) -> None:
         redactor = configure_logs(log_format=settings.log_format, level=settings.log_level)
         checked = load_checked_config(settings.config)
         for warning in (*settings_warnings(), *checked.loaded.warnings):
-            err.print(f"warning: {warning}", markup=False)
+            err.print(f"warning: {warning}")
         raise typer.Exit(start(settings, checked, redactor, once=once))
 
 
@@ -109,10 +109,10 @@ async def _run_once(daemon: Daemon, embedded: EmbeddedMongo | None, stop: asynci
         async with watched(embedded):
             outcome = await unless_stopped(run_once(daemon), stop, doing="it ran once")
     except StoppedEarly:
-        err.print("ats-sync: interrupted; the next run goes on from here", markup=False)
+        err.print("ats-sync: interrupted; the next run goes on from here")
         return EXIT_FAILED
     for name, reason in outcome.failed.items():
-        err.print(f"ats-sync: {name}: {reason}", markup=False)
+        err.print(f"ats-sync: {name}: {reason}")
     return EXIT_FAILED if outcome.failed else 0
 
 

@@ -37,8 +37,11 @@ T = TypeVar("T")
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
-out = Console(width=None if sys.stdout.isatty() else 100, highlight=False, soft_wrap=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Texts of ATSs and of people are shown as they are: "[x]" is no markup, and ":key:" no picture.
+out = Console(
+    width=None if sys.stdout.isatty() else 100, highlight=False, markup=False, emoji=False
+)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def settings_for(config: Path | None = None) -> Settings:
@@ -119,7 +122,7 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         try:
             return run_command(work)
         except StoppedEarly:
-            err.print("ats-sync: interrupted by a signal", markup=False)
+            err.print("ats-sync: interrupted by a signal")
             raise typer.Exit(EXIT_FAILED) from None
 
 
@@ -136,7 +139,7 @@ class showing_errors:  # noqa: N801 - reads as what it does in a with statement
         if error is None or isinstance(error, _PASSED_ON):
             return
         if isinstance(error, ConfigError):
-            err.print(str(error), markup=False)
+            err.print(str(error))
             raise typer.Exit(EXIT_USAGE) from None
         show_error(shown_as(error))
         raise typer.Exit(EXIT_FAILED) from None
@@ -170,9 +173,9 @@ def shown_as(error: BaseException) -> UserError:
 
 def show_error(error: UserError) -> None:
     """Prints what happened, and what to do."""
-    err.print(f"ats-sync: {error}", markup=False)
+    err.print(f"ats-sync: {error}")
     if error.remedy:
-        err.print(f"  -> {error.remedy}", markup=False)
+        err.print(f"  -> {error.remedy}")
 
 
 def show(value: T, render: Callable[[T], object], *, as_json: bool) -> None:

@@ -102,7 +102,7 @@ def _show(facts: Mapping[str, Any]) -> None:
         pairs = ", ".join(f"{key}: {_quoted(value)}" for key, value in facts[name].items())
         lines += [f"    {name}: {{{pairs}}}"] if pairs else []
     lines += ["", f"change it by {facts['control']}; Ctrl-C ends it"]
-    out.print("\n".join(lines), markup=False, soft_wrap=True)
+    out.print("\n".join(lines), soft_wrap=True)
 
 
 def _quoted(value: object) -> str:

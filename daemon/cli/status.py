@@ -72,22 +72,20 @@ def _the_one(name: str, found: "Sequence[Subject]") -> "Subject":
 
 
 def _show_history(found: Row) -> None:
-    from rich.markup import escape
-
     from daemon.cli.rendering import moment, table
     from daemon.cli.session import out
 
     subject = found["candidate"]
     facts = (subject.name, subject.integration, subject.external_id, str(subject.id))
-    out.print(" · ".join(filter(None, facts)), markup=False, soft_wrap=True)
+    out.print(" · ".join(filter(None, facts)), soft_wrap=True)
     for one in found["applications"]:
         job = _named(one.get("job")) or one.get("external_id")
         line = f"  {job}: {one.get('status')} ({_named(one.get('stage'))})"
-        out.print(line, markup=False)
+        out.print(line)
     lines = table("when (UTC)", "side", "what", "run")
     for event in found["events"]:
         run = str(event["run_id"])[:8] if event["run_id"] else ""
-        lines.add_row(moment(event["at"]), event["by"], escape(sentence(event)), run)
+        lines.add_row(moment(event["at"]), event["by"], sentence(event), run)
     out.print(lines)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from rich.markup import escape
 from rich.text import Text
 
 from daemon.cli.rendering import colored, moment, paragraph, table
@@ -24,11 +23,11 @@ def show_status(picture: Row) -> None:
         _show_integrations(integrations, now)
     if counts := picture["outbox"]:
         words = ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items()))
-        out.print(f"\nOutbox: {words}", markup=False)
+        out.print(f"\nOutbox: {words}")
     for one in picture["events"]:
         until = age(one["confirmed_until"], now) or "never"
         again = ", the logs are sent again" if one["repair_since"] else ""
-        out.print(f"Events to {one['sink']}: confirmed until {until}{again}", markup=False)
+        out.print(f"Events to {one['sink']}: confirmed until {until}{again}")
     _show_alerts(picture["alerts"], now)
 
 
@@ -37,7 +36,7 @@ def _show_integrations(integrations: list[Row], now: datetime) -> None:
     lines = table("integration", "state", "last poll", "last sweep", *numbers, numbers=numbers)
     for one in integrations:
         lines.add_row(
-            escape(one["name"]),
+            one["name"],
             colored(one["state"]),
             _run(one["runs"]["import_poll"], now),
             age(one["swept_at"], now),
@@ -51,10 +50,10 @@ def _show_integrations(integrations: list[Row], now: datetime) -> None:
             out.print(paragraph(f"{one['name']}: {note}", 2))
 
 
-def _run(run: Row | None, now: datetime) -> str:
+def _run(run: Row | None, now: datetime) -> str | Text:
     if run is None:
         return "never"
-    return f"{colored(run['outcome'])} {age(run['finished_at'] or run['started_at'], now)}"
+    return colored(run["outcome"]) + f" {age(run['finished_at'] or run['started_at'], now)}"
 
 
 def _notes(one: Row, now: datetime) -> list[str]:
@@ -113,8 +112,8 @@ def _show_alerts(alerts: list[Row], now: datetime) -> None:
         return
     out.print(f"\nOpen alerts: {len(alerts)}")
     for one in alerts:
-        head = f"{colored(one['severity'])}  {escape(one['title'])}, {age(one['opened_at'], now)}"
+        head = f"  {one['title']}, {age(one['opened_at'], now)}"
         until = mute_of(one, now)
         muted = f", muted until {moment(until)} UTC" if until else ""
-        out.print(paragraph(Text.from_markup(f"{head}{muted}"), 2))
+        out.print(paragraph(colored(one["severity"]) + head + muted, 2))
         out.print(paragraph(one["message"], 4))

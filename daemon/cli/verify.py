@@ -50,8 +50,8 @@ def render_drift(
             console.print(_drift_table(title, rows[:SHOWN]))
     more = sum(counts.found.values()) - sum(min(len(r), SHOWN) for r in (drift, expected))
     if more > 0:
-        console.print(f"... and {more} more", markup=False)
-    console.print(_drift_summary(name, counts), markup=False)
+        console.print(f"... and {more} more")
+    console.print(_drift_summary(name, counts))
 
 
 def _drift_table(title: str, items: Sequence[Drift]) -> Table:
@@ -109,13 +109,13 @@ def render_preview(
     found = counts.created + counts.updated + counts.deleted + counts.failed
     more = found - min(len(items), SHOWN)
     if more > 0:
-        console.print(f"... and {more} more", markup=False)
+        console.print(f"... and {more} more")
     for brake in counts.brakes:
         console.print(Text(f"deletions would be refused: {brake}", style="bold red"))
     outcomes = ("created", "updated", "deleted", "failed", "conflicts", "unchanged")
     parts = [f"{getattr(counts, what)} {what}" for what in outcomes if getattr(counts, what)]
     summary = f"{name}: {', '.join(parts) or 'nothing to do'}. Nothing was written."
-    console.print(summary, markup=False)
+    console.print(summary)
 
 
 def _headline(item: PreviewedChange) -> Text:

@@ -98,6 +98,13 @@ def test_an_export_is_one_json_document_that_only_its_owner_can_read(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_the_reason_of_a_legal_hold_is_listed_as_it_was_written(seeded: CommandWorld) -> None:
+    reason = "files [12/3], :key: [bold]"
+    seeded.ats_sync("legal-hold", "set", "--candidate", "c1", "--reason", reason)
+
+    assert reason in seeded.ats_sync("legal-hold", "list").out
+
+
 def test_a_legal_hold_keeps_a_person_until_it_is_released(seeded: CommandWorld) -> None:
     held = seeded.ats_sync("legal-hold", "set", "--candidate", "c1", "--reason", "file 12")
     refused = seeded.ats_sync("erase", "--email", "ada@example.org")

@@ -120,6 +120,13 @@ def test_validate_knows_what_a_connector_asks_for(config: Path) -> None:
     assert "is required by connector lever" in answer.err
 
 
+def test_the_name_of_a_variable_is_shown_as_it_is_and_not_as_a_picture(config: Path) -> None:
+    config.write_text(VALID.replace("ACME_KEY", "KEY"))
+
+    answer = ats_sync("validate", "--config", config)
+    assert "set it, or write ${env:KEY:-default}" in answer.err
+
+
 def test_mistakes_of_the_environment_come_with_those_of_the_file(config: Path) -> None:
     config.write_text(VALID.replace("version: 1", "version: 2"))
 
