@@ -161,15 +161,15 @@ def _flatten(node: _Node) -> Getter:
 
 def _projection(node: _Node) -> Getter:
     base, each, *conditions = _children(node)
+    holds = conditions[0] if conditions else None
 
     def project(record: Any) -> Any:
         found = base(record)
         if not isinstance(found, list):
             return None
-        for holds in conditions:
+        if holds is not None:
             found = [item for item in found if not _is_false(holds(item))]
-        values = (each(item) for item in found)
-        return [value for value in values if value is not None]
+        return [value for item in found if (value := each(item)) is not None]
 
     return project
 
