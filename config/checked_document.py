@@ -79,11 +79,9 @@ class Document(msgspec.Struct, frozen=True):
         """Reports a mistake at a path."""
         self.problems.errors.append(self._problem(path, message, hint, on_key=on_key))
 
-    def warn(
-        self, path: NodePath, message: str, *, hint: str | None = None, on_key: bool = False
-    ) -> None:
+    def warn(self, path: NodePath, message: str, *, on_key: bool = False) -> None:
         """Reports something unwise at a path."""
-        self.problems.warnings.append(self._problem(path, message, hint, on_key=on_key))
+        self.problems.warnings.append(self._problem(path, message, None, on_key=on_key))
 
     def _problem(
         self, path: NodePath, message: str, hint: str | None, *, on_key: bool

@@ -75,7 +75,6 @@ class ErrorClassifier:
         self._message = compile_path(errors.message) if errors.message else None
         self._message_header = errors.message_header
         self._rules = errors.rules
-        self.reads_body = self._ok is not None or any(rule.when for rule in errors.rules)
         paths = (errors.ok_when, errors.code, errors.message, *(r.when for r in errors.rules))
         self.paths = [path for path in paths if path]
 

@@ -14,7 +14,6 @@ ANYTHING: Json = {}
 _DEEPEST = 12
 _MOST_FORMS = 64
 _CHOICES = ("oneOf", "anyOf")
-_SCALARS = frozenset({"string", "integer", "number", "boolean", "null"})
 
 
 class Schemas:

@@ -196,11 +196,11 @@ class PageIterator:
             state = following
         return _Reached(state, Fetched(records=rescued) if has_rescued else NOTHING, first)
 
-    async def _fetch(self, state: ListingState, *, again: bool = True) -> Fetched:
+    async def _fetch(self, state: ListingState) -> Fetched:
         if state.ended:
             return NOTHING
         return await self._source.fetch_page(
-            self._window, state, lambda fetched: self._check(state, fetched), again=again
+            self._window, state, lambda fetched: self._check(state, fetched)
         )
 
     def _arrived(
