@@ -46,7 +46,9 @@ def load_yaml_model(
     checks: Iterable[Check] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Loaded[Model]:
-    """Returns the file, or the text that is said to be in it, as an instance of the model, with its tree.
+    """Returns the file as an instance of the model, with its tree.
+
+    With `text` that is loaded, and the file is not read: messages name it by `path`.
 
     Raises:
         ConfigError: with every mistake that could be found in one pass.

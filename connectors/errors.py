@@ -13,6 +13,7 @@ class AtsError(AtsSyncError):
     """The ATS did not do what was requested."""
 
     usual_status: int | None = None
+    """The HTTP status where none is given."""
 
     def __init__(
         self,

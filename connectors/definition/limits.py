@@ -10,7 +10,7 @@ from connectors.definition.paths import JmesPath
 Positive = Annotated[int, Field(ge=1)]
 Scope = list[Filled]
 _ONLY = (
-    "Restricts the limit to these lists; `writes` are all writes, and `token` is token "
+    "Restricts the limit to these lists; `writes` means all writes, and `token` all token "
     "requests. Without it, everything but token requests counts."
 )
 

@@ -183,9 +183,11 @@ class DetailReader:
         found: dict[str, dict[str, Any]] = {}
         for key, read in reads.items():
             size = read.spec.batch
-            for at in range(0, len(external_ids) if size > 1 else 0, size):
-                batch = await self._batch(read, external_ids[at : at + size])
-                found.setdefault(key, {}).update(batch)
+            if size == 1:
+                continue
+            found[key] = {}
+            for at in range(0, len(external_ids), size):
+                found[key] |= await self._batch(read, external_ids[at : at + size])
         return found
 
     async def _batch(self, read: _Read, external_ids: Sequence[str]) -> dict[str, Any]:

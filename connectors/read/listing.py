@@ -79,7 +79,7 @@ class AtsList:
     ) -> Fetched:
         """Loads a page; the request is repeated while the answer proves too little.
 
-        What is only wrong with its end is identified by `doubt`.
+        A page whose records are good, but whose end is not, is returned with its `doubt`.
         """
         kind: Kind = "page" if state.page_key else "list"
         if self.spec.scopes is None:
