@@ -231,6 +231,17 @@ async def test_a_start_right_after_kill_9_of_the_owner_waits_for_the_old_mongod(
             await write(server, "next")
 
 
+@pytest.mark.fault
+async def test_a_start_also_waits_for_a_mongod_whose_owner_was_killed_before_it_noted_the_pid(
+    tmp_path: Path,
+) -> None:
+    async with owner_process(tmp_path) as (owner, _guard, mongod):
+        os.kill(owner, signal.SIGKILL)
+        (tmp_path / "mongodb.owner").write_text(f"{owner} 0\n")
+        async with running(tmp_path) as server:
+            assert server.pid != mongod
+
+
 async def test_ctrl_c_in_the_terminal_does_not_reach_mongod(tmp_path: Path) -> None:
     async with running(tmp_path) as server:
         assert os.getsid(server.pid) != os.getsid(0)

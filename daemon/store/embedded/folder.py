@@ -83,10 +83,12 @@ class FolderClaim:
             await asyncio.sleep(POLL_SECONDS)
 
     async def _wait_until_free(self) -> None:
-        _, orphan = self._read()
+        owner, orphan = self._read()
+        # An owner that was killed while its mongod started had not noted the pid of it yet.
+        is_noted = orphan != 0 or owner == 0
         deadline = asyncio.get_running_loop().time() + ORPHAN_PATIENCE_SECONDS
         while (holder := mongod_holding(self.dbpath)) is not None:
-            if holder != orphan or asyncio.get_running_loop().time() > deadline:
+            if (is_noted and holder != orphan) or asyncio.get_running_loop().time() > deadline:
                 raise _in_use(self.dbpath, holder)
             await asyncio.sleep(POLL_SECONDS)
 
