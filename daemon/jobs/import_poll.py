@@ -77,7 +77,7 @@ class ImportPoll:
         except BaseException as error:
             decisive = first_unlike(error, _KNOWN)
             if isinstance(decisive, LeaseLost):
-                await self.ports.runs.finish(run, "interrupted", error="lease lost")
+                await self.ports.runs.finish(run, "interrupted", error="shutdown or lease lost")
                 raise decisive from error
             if must_pass(decisive):
                 await self.ports.runs.finish(run, "interrupted", error="shutdown")

@@ -70,7 +70,7 @@ async def test_a_lost_lease_interrupts_a_run(bench: ImportBench) -> None:
         await bench.poll()
     [run] = await bench.rows("sync_runs")
 
-    assert (run["outcome"], run["error_message"]) == ("interrupted", "lease lost")
+    assert (run["outcome"], run["error_message"]) == ("interrupted", "shutdown or lease lost")
 
 
 async def test_a_shutdown_interrupts_a_run(bench: ImportBench) -> None:
