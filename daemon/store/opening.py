@@ -22,7 +22,7 @@ from daemon.store.preparation import (
     prepare_views,
     targets,
 )
-from daemon.store.start_errors import explained, unusable_uri
+from daemon.store.start_errors import explained, unreachable, unusable_uri
 from models.documents import CLEARVIEW_DOCUMENTS, OWN_DOCUMENTS
 from models.errors import UserError
 
@@ -81,12 +81,7 @@ async def _check_server(client: AsyncMongoClient[Row], setting: str) -> None:
         build = await client.admin.command("buildInfo")
     except ServerSelectionTimeoutError as error:
         hosts = ", ".join(sorted(f"{host}:{port}" for host, port in client.nodes)) or "the server"
-        # The time-outs and all servers follow in PyMongo's message.
-        cause = str(error).split(" (configured timeouts", 1)[0].split(", Timeout:", 1)[0]
-        raise UserError(
-            f"MongoDB cannot be reached ({hosts}): {cause[:200]}",
-            remedy=f"start it, or correct {setting}; with none set, the embedded one is used",
-        ) from None
+        raise unreachable(str(error), hosts, setting) from None
     except ConfigurationError as error:
         raise unusable_uri(setting, error) from None
     except OperationFailure as error:

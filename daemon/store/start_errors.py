@@ -148,6 +148,18 @@ def command_error(error: PyMongoError) -> UserError:
     )
 
 
+def unreachable(words: str, hosts: str, setting: str) -> UserError:
+    """Returns the error of servers that do not answer, or have no primary, in PyMongo's words."""
+    # The time-outs and all servers follow in PyMongo's message.
+    cause = words.split(" (configured timeouts", 1)[0].split(", Timeout:", 1)[0]
+    remedy = f"start it, or correct {setting}; with none set, the embedded one is used"
+    if "match selector" in cause:
+        remedy = (
+            "look at rs.status(): a new replica set needs rs.initiate(), another one a majority"
+        )
+    return UserError(f"MongoDB cannot be reached ({hosts}): {cause[:200]}", remedy=remedy)
+
+
 def unusable_uri(setting: str, error: Exception) -> UserError:
     """Returns the error of a URI that the driver refuses; the driver's own text may quote parts of it."""
     kind = type(error).__name__ if isinstance(error, ConfigurationError) else "InvalidURI"
