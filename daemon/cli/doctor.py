@@ -141,7 +141,7 @@ async def _guarded(subject: str, check: Awaitable[list[Finding]]) -> list[Findin
 
 def _broken(subject: str, error: BaseException) -> Finding:
     shown = shown_as(error)
-    return Finding(subject, "bad", f"{shown} {shown.remedy}".strip())
+    return Finding(subject, "bad", f"{shown} -> {shown.remedy}" if shown.remedy else str(shown))
 
 
 def _check_uris(settings: Settings, config: OperatorConfig) -> Iterator[Finding]:

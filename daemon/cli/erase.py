@@ -196,10 +196,10 @@ def person_request(
 
     if (candidate is None) == (email is None):
         raise usage_error("give either --candidate or --email")
-    if email is not None and ("@" not in email or integration is not None):
-        raise usage_error(
-            "--email takes an address and covers all integrations; leave --integration out"
-        )
+    if email is not None and "@" not in email:
+        raise usage_error("--email takes an e-mail address, such as someone@example.org")
+    if email is not None and integration is not None:
+        raise usage_error("--email covers all integrations; leave --integration out")
     scope = None if integration is None else integration_id(integration)
     return PersonRequest(candidate=candidate, email=email, integration=scope)
 

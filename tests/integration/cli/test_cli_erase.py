@@ -67,18 +67,21 @@ def test_of_someone_unknown_nothing_is_held(seeded: CommandWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "says"),
     [
-        (),
-        ("--candidate", "c1", "--email", "ada@example.org"),
-        ("--email", "ada"),
-        ("--email", "ada@example.org", "--integration", "acme"),
+        ((), "either --candidate or --email"),
+        (("--candidate", "c1", "--email", "ada@example.org"), "either --candidate or --email"),
+        (("--email", "ada"), "takes an e-mail address"),
+        (("--email", "ada@example.org", "--integration", "acme"), "leave --integration out"),
     ],
 )
 def test_a_request_that_is_not_clear_is_wrong_usage(
-    seeded: CommandWorld, words: tuple[str, ...]
+    seeded: CommandWorld, words: tuple[str, ...], says: str
 ) -> None:
-    assert seeded.ats_sync("erase", *words).code == 2
+    refused = seeded.ats_sync("erase", *words)
+
+    assert refused.code == 2
+    assert says in refused.err
     assert len(seeded.store(candidates)) == 2
 
 

@@ -127,6 +127,16 @@ def test_the_name_of_a_variable_is_shown_as_it_is_and_not_as_a_picture(config: P
     assert "set it, or write ${env:KEY:-default}" in answer.err
 
 
+def test_doctor_parts_what_is_wrong_from_what_to_do(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATS_SYNC_DATA_DIR", str(config))
+
+    answer = ats_sync("doctor", "--config", config)
+    assert answer.code == 1
+    assert "cannot be used: Not a directory. -> Make it writable" in " ".join(answer.out.split())
+
+
 def test_mistakes_of_the_environment_come_with_those_of_the_file(config: Path) -> None:
     config.write_text(VALID.replace("version: 1", "version: 2"))
 
