@@ -15,7 +15,7 @@ from daemon.importing.page import import_records
 from daemon.importing.records_by_id import read_by_id
 from models.times import EPOCH
 
-log = structlog.get_logger("daemon.importing.webhook_records")
+log = structlog.get_logger("daemon.importing.webhooks")
 
 EVENTS_AT_ONCE = 500
 """Events whose records are read together."""

@@ -19,7 +19,7 @@ from daemon.core.unexpected import unexpected
 from daemon.ports.alerts import Alerts
 from daemon.ports.clock import Clock
 
-log = structlog.get_logger("daemon.runtime.integration_health")
+log = structlog.get_logger("daemon.runtime.health")
 
 _ENDED_BY_A_GOOD_RUN = (
     AlertKind.INTEGRATION_FAILING,
