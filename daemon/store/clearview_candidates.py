@@ -33,15 +33,58 @@ GONE = "ClearView no longer has this {}: it was removed there, not marked as del
 STATUS_FIELDS = ("status", "stage", "rejection_reason", "rejected_at", "hired_at")
 
 
-class MongoCandidateManagement:
-    """One integration's part of ClearView's collections."""
+class CandidateReader:
+    """An import's reads of one integration's part of ClearView's collections."""
 
     def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
-        self._mongo = mongo
         self._candidates = mongo.collection(ClearViewCandidate)
         self._applications = mongo.collection(ClearViewApplication)
         self._outbox = mongo.collection(StatusOutboxEntry)
         self._integration = integration_id
+
+    async def taken(
+        self, import_id: UUID, *, candidates: Sequence[str], applications: Sequence[str]
+    ) -> Taken:
+        """Returns the documents with the stamp of this import, which no person's write touches."""
+        persons = {candidate_id(self._integration, e): e for e in candidates}
+        ids = {application_id(self._integration, e): e for e in applications}
+        return Taken(
+            candidates=await _stamped(self._candidates, persons, import_id),
+            applications=await _stamped(self._applications, ids, import_id),
+        )
+
+    async def statuses(
+        self, application_external_ids: Sequence[str]
+    ) -> Mapping[str, ApplicationStatus]:
+        """Returns the statuses that are among the ten; people may write anything else."""
+        ids = {application_id(self._integration, e): e for e in application_external_ids}
+        rows = self._applications.find({"_id": {"$in": list(ids)}}, {"status": text("$status")})
+        return {
+            ids[row["_id"]]: ApplicationStatus(row["status"])
+            for row in await rows.to_list()
+            if isinstance(row.get("status"), str) and row["status"] in _STATUSES
+        }
+
+    async def edited_at(self, application_external_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """Returns the time of the newest change-stream event of each application in the outbox."""
+        by_id = {application_id(self._integration, e): e for e in application_external_ids}
+        rows = self._outbox.find(
+            {"application_id": {"$in": list(by_id)}, "changed_in_clearview_at": {"$ne": None}},
+            {"application_id": 1, "changed_in_clearview_at": 1},
+            sort={"sequence": 1},
+        )
+        return {
+            by_id[row["application_id"]]: row["changed_in_clearview_at"]
+            for row in await rows.to_list()
+        }
+
+
+class MongoCandidateManagement(CandidateReader):
+    """One integration's part of ClearView's collections, written directly."""
+
+    def __init__(self, mongo: Mongo, integration_id: UUID) -> None:
+        super().__init__(mongo, integration_id)
+        self._mongo = mongo
         self._ids = StoredIds(integration_id)
 
     async def apply(self, batch: ClearViewBatch) -> ClearViewOutcome:
@@ -169,42 +212,6 @@ class MongoCandidateManagement:
             wanted["status"] = {"$in": [patch.expected_status, patch.set.get("status")]}
         fields = _for_clearview(self._integration, patch.set)
         return DocumentUpdate(patch.external_id, wanted, _update(fields, patch.unset, batch))
-
-    async def taken(
-        self, import_id: UUID, *, candidates: Sequence[str], applications: Sequence[str]
-    ) -> Taken:
-        """Returns the documents with the stamp of this import, which no person's write touches."""
-        persons = {candidate_id(self._integration, e): e for e in candidates}
-        ids = {application_id(self._integration, e): e for e in applications}
-        return Taken(
-            candidates=await _stamped(self._candidates, persons, import_id),
-            applications=await _stamped(self._applications, ids, import_id),
-        )
-
-    async def statuses(
-        self, application_external_ids: Sequence[str]
-    ) -> Mapping[str, ApplicationStatus]:
-        """Returns the statuses that are among the ten; people may write anything else."""
-        ids = {application_id(self._integration, e): e for e in application_external_ids}
-        rows = self._applications.find({"_id": {"$in": list(ids)}}, {"status": text("$status")})
-        return {
-            ids[row["_id"]]: ApplicationStatus(row["status"])
-            for row in await rows.to_list()
-            if isinstance(row.get("status"), str) and row["status"] in _STATUSES
-        }
-
-    async def edited_at(self, application_external_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """Returns the time of the newest change-stream event of each application in the outbox."""
-        by_id = {application_id(self._integration, e): e for e in application_external_ids}
-        rows = self._outbox.find(
-            {"application_id": {"$in": list(by_id)}, "changed_in_clearview_at": {"$ne": None}},
-            {"application_id": 1, "changed_in_clearview_at": 1},
-            sort={"sequence": 1},
-        )
-        return {
-            by_id[row["application_id"]]: row["changed_in_clearview_at"]
-            for row in await rows.to_list()
-        }
 
     async def delete(
         self,

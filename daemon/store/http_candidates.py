@@ -16,7 +16,7 @@ import msgspec
 from daemon.core.clearview_batch import ClearViewBatch, ClearViewOutcome
 from daemon.core.erasure import PersonIds
 from daemon.core.service_errors import ServiceFailed, ServiceUnavailable
-from daemon.store.clearview_candidates import STATUS_FIELDS, MongoCandidateManagement
+from daemon.store.clearview_candidates import STATUS_FIELDS, CandidateReader
 from daemon.store.connection import Mongo
 from daemon.store.http_candidate_orders import (
     ApplicationOrder,
@@ -35,8 +35,8 @@ ABOUT_THE_RECORDS = frozenset({400, 409, 412, 413, 422})
 """Refusals that may concern one record of a batch: it is looked for by halving the batch."""
 
 
-class HttpCandidateManagement(MongoCandidateManagement):
-    """One integration's part of the service, which writes; ClearView's MongoDB is read as in `mode: mongodb`."""
+class HttpCandidateManagement(CandidateReader):
+    """One integration's part of the service, which alone writes; ClearView's MongoDB is only read."""
 
     def __init__(
         self,
