@@ -25,7 +25,7 @@ from connectors.simulator.clearview_messages import (
 )
 from connectors.simulator.clearview_store import CandidateStore, InMemoryCandidates
 from connectors.simulator.delivery import HTML, Delivery
-from connectors.simulator.faults import FaultPlan
+from connectors.simulator.faults import KINDS, OF_LISTS, FaultPlan
 from connectors.simulator.messages import Reply
 
 MetricsOf = Callable[[UUID, datetime, datetime], Awaitable[Mapping[str, Any]]]
@@ -60,7 +60,7 @@ class ClearViewServices:
         self.metrics = metrics or empty_metrics
         self.notifications: list[Notification] = []
         self.requests: list[str] = []
-        self.faults = FaultPlan()
+        self.faults = FaultPlan(kinds=KINDS - OF_LISTS - {"rate_limited", "expire_token"})
         """The faults that a tester orders; `operation` is candidates, analytics, notifications or any."""
         self.refuse_every = 0
         """Every record with a multiple of this number is refused in the next batch; 0 for none."""

@@ -32,6 +32,10 @@ INSTEAD: frozenset[str] = frozenset(
     {"rate_limited", "error", "timeout", "reset", "redirect", "web_page"}
 )
 """Faults that replace the answer: the request has no effect."""
+OF_LISTS: frozenset[str] = frozenset(
+    {"empty_page", "endless_next", "foreign_next", "duplicate_row", "missing_row"}
+)
+"""Faults that only pages of a list can have."""
 
 
 @dataclass(slots=True)
@@ -69,7 +73,8 @@ class Fault:
 class FaultPlan:
     """The pending faults, in the order in which they were added."""
 
-    def __init__(self, *, seed: int = 1) -> None:
+    def __init__(self, *, kinds: frozenset[str] = KINDS, seed: int = 1) -> None:
+        self._kinds = kinds
         self._pending: list[Fault] = []
         self._random = Random(seed)
         self.served = 0
@@ -79,6 +84,16 @@ class FaultPlan:
         return list(self._pending)
 
     def add(self, *faults: Fault) -> None:
+        """Plans the faults.
+
+        Raises:
+            ValueError: this server has no such fault.
+        """
+        for fault in faults:
+            if fault.kind not in self._kinds:
+                raise ValueError(
+                    f"{fault.kind!r} is no fault here; there are {sorted(self._kinds)}"
+                )
         self._pending.extend(faults)
 
     def clear(self) -> None:

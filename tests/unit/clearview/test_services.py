@@ -11,6 +11,7 @@ import pytest
 from connectors.simulator import Fault
 from connectors.simulator.clearview_services import ClearViewServices
 from connectors.simulator.clearview_store import InMemoryCandidates
+from connectors.simulator.faults import FaultKind
 from daemon.core.analytics import MetricsUnavailable, Period
 from daemon.store.clearview_backends import HttpMetrics
 from daemon.store.http_service import ClearViewHttp
@@ -251,3 +252,11 @@ async def test_deleting_marks_once_and_knows_whom_it_does_not_know(
         services, f"/candidates/{TWO}:delete", {"deleted_at": "2026-03-02T09:00:00Z"}
     )
     assert status == 404
+
+
+@pytest.mark.parametrize("kind", ["rate_limited", "expire_token", "empty_page"])
+async def test_a_fault_that_only_an_ats_can_have_is_refused(
+    services: ClearViewServices, kind: FaultKind
+) -> None:
+    with pytest.raises(ValueError, match="is no fault here"):
+        services.faults.add(Fault(kind))
