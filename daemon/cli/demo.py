@@ -29,7 +29,7 @@ from daemon.runtime.lifecycle import MARGIN, Watchdog, drain_share, serve
 from daemon.runtime.log_redaction import Redactor
 from daemon.runtime.logs import configure_logs
 from daemon.runtime.task_group import run_until_stopped
-from daemon.store.embedded.folder import owner_is_alive, running_embedded
+from daemon.store.embedded.folder import cannot_be_used, owner_is_alive, running_embedded
 from daemon.store.embedded.server import EmbeddedMongo
 from models.errors import UserError
 
@@ -93,9 +93,12 @@ def _fresh_folder(folder: Path) -> None:
     deadline = time.monotonic() + ORPHAN_ENDS_WITHIN.total_seconds()
     while running_embedded(folder) is not None and time.monotonic() < deadline:
         time.sleep(0.1)
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    try:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise cannot_be_used(folder, error) from error
 
 
 async def _play(settings: Settings, redactor: Redactor, stop: asyncio.Event) -> None:
