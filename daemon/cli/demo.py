@@ -111,6 +111,7 @@ async def _play(settings: Settings, redactor: Redactor, stop: asyncio.Event) -> 
         checked = load_checked_config(
             settings.config, environment={**os.environ, **environment.variables()}
         )
+        environment.refuse_other_accounts(checked.loaded)
         policy = AlertPolicy(failed_runs=1, group_window=GROUPED_FOR)
         async with opened(settings, checked, policy, stop, redactor) as (daemon, embedded):
 

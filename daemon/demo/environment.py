@@ -5,12 +5,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
+from config.loading import Loaded
 from config.operator import OperatorConfig
 from connectors.simulator import Simulator, create_simulator
 from connectors.simulator.clearview_services import ClearViewServices
 
 CANDIDATES = 2_000
 NOTIFY_TOKEN = "demo-notify-token"  # noqa: S105 - of a service that lives as long as the demo
+NOT_SIMULATED = (
+    "the demo would push invented changes to this account; set ATS_SYNC_CONFIG to the sample, "
+    "config/ats-sync.yaml"
+)
 HURRY = 0.04
 """The vendors' rate limits, with windows this much shorter: no one watches a demo for an hour."""
 
@@ -38,6 +43,17 @@ class DemoEnvironment(msgspec.Struct, frozen=True):
             for option, value in simulator.options.items():
                 found[f"{prefix}_{option.upper()}"] = value
         return found
+
+    def refuse_other_accounts(self, loaded: Loaded[OperatorConfig]) -> None:
+        """Refuses a file with an account elsewhere: the demo invents changes of statuses, and pushes them.
+
+        Raises:
+            ConfigError: an integration's address is not that of its simulated ATS.
+        """
+        for name, simulator in self.simulators.items():
+            if loaded.value.integrations[name].endpoint != simulator.url:
+                loaded.document.error(("integrations", name, "endpoint"), NOT_SIMULATED)
+        loaded.problems.raise_errors()
 
 
 @asynccontextmanager

@@ -22,12 +22,13 @@ SEEN = (
 )
 
 
-async def start(folder: Path) -> Process:
+async def start(folder: Path, **environment: str) -> Process:
+    mine = {"ATS_SYNC_DATA_DIR": str(folder), "ATS_SYNC_HTTP_PORT": "0"}
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "daemon", "demo"),
         stdout=PIPE,
         stderr=STDOUT,
-        env={**os.environ, "ATS_SYNC_DATA_DIR": str(folder), "ATS_SYNC_HTTP_PORT": "0"},
+        env={**os.environ, **mine, **environment},
     )
 
 
@@ -70,6 +71,34 @@ async def test_all_flows_are_seen_and_ctrl_c_leaves_nothing_behind(tmp_path: Pat
     assert mongods(tmp_path) == []
     assert not (tmp_path / "demo" / "mongodb.owner").exists()
     assert all(len(line) <= 100 for line in printed.splitlines() if line[:2].isdigit())
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["", 'endpoint: "http://127.0.0.1:9"'], ids=["vendor", "other"]
+)
+async def test_the_demo_refuses_a_file_with_an_account_that_is_not_simulated(
+    tmp_path: Path, endpoint: str
+) -> None:
+    file = tmp_path / "mine.yaml"
+    account = "connector: ashby\n    credentials: {api_key: key-1}"
+    file.write_text(f"version: 1\nintegrations:\n  acme:\n    {account}\n    {endpoint}\n")
+
+    process = await start(tmp_path, ATS_SYNC_CONFIG=str(file))
+    printed, _ = await asyncio.wait_for(process.communicate(), 60)
+
+    assert process.returncode == 2
+    assert "integrations.acme.endpoint: the demo would push invented changes" in printed.decode()
+    assert mongods(tmp_path) == []
+
+
+async def test_the_demo_explains_a_data_folder_that_it_cannot_use(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    process = await start(tmp_path / "file")
+    printed, _ = await asyncio.wait_for(process.communicate(), 60)
+
+    assert process.returncode == 1
+    assert "cannot be used: Not a directory." in printed.decode()
 
 
 async def test_after_kill_9_the_next_demo_starts_cleanly(tmp_path: Path) -> None:
