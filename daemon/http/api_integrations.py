@@ -247,7 +247,7 @@ def _revisions(if_match: str) -> frozenset[int] | None:
         Problem: 400, it is no list of tags.
     """
     text = if_match.strip()
-    if text in {"", "*"}:
+    if text == "*":
         return None
     text = f'"{text}"' if _REVISION.fullmatch(text) else text
     if not _TAGS.fullmatch(text):

@@ -46,7 +46,7 @@ JsonObject = dict[str, Any]
 
 
 IfMatch = NewType("IfMatch", str)
-"""The `If-Match` header of a change; empty if there is none."""
+"""The `If-Match` header of a change; `*`, which is any revision, if there is none."""
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -94,7 +94,7 @@ class ApiOperation(msgspec.Struct, frozen=True):
         if self.query is not None:
             taken["query"] = query
         if self.conditional:
-            taken["if_match"] = IfMatch(request.headers.get("If-Match", ""))
+            taken["if_match"] = IfMatch(request.headers.get("If-Match", "*"))
         if self.method != "GET":
             body = await request.read()
             if body:
