@@ -1,8 +1,10 @@
-"""Reads files that an operator names: at most a limit, and without waiting for ever for a pipe."""
+"""Files that an operator names: read up to a limit, without waiting for ever for a pipe; replaced whole."""
 
 import os
 import select
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 PIPE_PATIENCE_S = 5.0
@@ -61,3 +63,27 @@ def _wait(descriptor: int, until: float) -> None:
     poll.register(descriptor, select.POLLIN)
     if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
         raise TimeoutError(0, "it is a pipe that no one writes to its end")
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Writes a file that only its owner can read; a failure or a kill leaves the old one whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

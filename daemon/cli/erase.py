@@ -171,19 +171,19 @@ def export_person(
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner can read."""
-    import os
-
+    """Writes a file that only its owner can read; a pipe or a device is written to as it is."""
+    from config.files import replace_file
     from daemon.cli.session import showing_errors
     from models.errors import UserError
 
     with showing_errors():
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            if path.is_file() or not path.exists():
+                replace_file(path.resolve(), content)
+            else:
+                path.write_bytes(content)
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror}") from None
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
 
 
 def person_request(

@@ -3,16 +3,15 @@
 import asyncio
 import fcntl
 import os
-import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 
-from config.files import read_limited
+from config.files import read_limited, replace_file
 from connectors.errors import TokenUnavailable
 from connectors.http.token_store import Grant, StoredTokens, TokenClaim
 from daemon.ports.clock import Clock
@@ -100,27 +99,9 @@ class FileTokenStore:
     def _replace(self, grant: Grant, tokens: StoredTokens) -> None:
         content = msgspec.json.encode({**self._read(), grant.id: tokens})
         try:
-            self._write(msgspec.json.format(content, indent=2) + b"\n")
+            replace_file(self._path, msgspec.json.format(content, indent=2) + b"\n")
         except OSError as error:
             raise self._failed(f"cannot be written: {error.strerror}") from None
-
-    def _write(self, content: bytes) -> None:
-        descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).replace(self._path)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def _failed(self, why: str) -> TokenUnavailable:
         return TokenUnavailable(f"the token file {self._path} {why}", operation="token")

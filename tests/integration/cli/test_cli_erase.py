@@ -108,6 +108,23 @@ def test_the_reason_of_a_legal_hold_is_listed_as_it_was_written(seeded: CommandW
     assert reason in seeded.ats_sync("legal-hold", "list").out
 
 
+def test_an_older_file_is_replaced_as_a_whole_and_closed_to_others(
+    seeded: CommandWorld, tmp_path: Path
+) -> None:
+    path = tmp_path / "receipts.json"
+    path.write_text("older")
+    path.chmod(0o644)
+
+    saved = seeded.ats_sync("erase", "--save-receipts", str(path))
+    refused = seeded.ats_sync("erase", "--save-receipts", "/dev/full")
+
+    assert (saved.code, stat.S_IMODE(path.stat().st_mode)) == (0, 0o600)
+    assert "older" not in path.read_text()
+    assert [one.name for one in tmp_path.iterdir() if "receipts" in one.name] == ["receipts.json"]
+    assert refused.code == 1
+    assert "/dev/full cannot be written: No space left on device" in refused.err
+
+
 def test_a_legal_hold_keeps_a_person_until_it_is_released(seeded: CommandWorld) -> None:
     held = seeded.ats_sync("legal-hold", "set", "--candidate", "c1", "--reason", "file 12")
     refused = seeded.ats_sync("erase", "--email", "ada@example.org")
