@@ -1,7 +1,7 @@
 """Mutes: conditions that send no message for a while, open or not. Pure."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -34,7 +34,7 @@ def mute_end(lasts: object, until: object, *, now: datetime) -> datetime:
     """
     match lasts, until:
         case str(), None:
-            end = now + parse_duration(lasts)
+            end = now + _duration(lasts)
         case None, str():
             end = _moment(until)
         case _:
@@ -44,6 +44,13 @@ def mute_end(lasts: object, until: object, *, now: datetime) -> datetime:
     if end <= now:
         raise ValueError("a mute must end in the future")
     return end
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ValueError(f"for {error}") from None
 
 
 def _moment(text: str) -> datetime:

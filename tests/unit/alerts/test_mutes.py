@@ -50,7 +50,7 @@ def test_a_mute_ends_after_a_while_or_at_a_moment() -> None:
         (None, None, "give one of"),
         ("2h", "2026-03-02T10:00:00Z", "give one of"),
         (7, None, "give one of"),
-        ("2 hours", None, "a duration"),
+        ("2 hours", None, "for must be a duration"),
         ("0s", None, "in the future"),
         (None, "2026-03-02T09:00:00Z", "in the future"),
         (None, "2026-03-02T10:00:00", "with its zone"),
