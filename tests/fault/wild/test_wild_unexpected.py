@@ -252,7 +252,9 @@ async def test_a_running_daemon_names_what_keeps_failing_and_goes_on_with_everyt
         said = "\n".join(daemon.lines)
         assert "Traceback" not in said
         assert not any(secret in said for secret in SECRETS)
-        assert {run["outcome"] for run in runs} <= {"success", "failed", "running"}
+        # A busy machine may renew a lease too late: its run is interrupted, and says so.
+        ended = [run for run in runs if run["error_message"] != "shutdown or lease lost"]
+        assert {run["outcome"] for run in ended} <= {"success", "failed", "running"}
 
 
 async def ready(port: int) -> tuple[int, str]:
