@@ -24,7 +24,7 @@ from config.nodes import (
     show_path,
 )
 from config.problems import ConfigIssue, ConfigIssues, did_you_mean
-from config.yaml_syntax import mark_at
+from config.yaml_errors import mark_at
 
 MAX_FILE_BYTES = 64 * 1024
 

@@ -13,7 +13,7 @@ import yaml
 from config.files import read_limited
 from config.nodes import Entry, MappingNode, Mark, Node, Scalar, SequenceNode, show_path
 from config.problems import ConfigError, ConfigIssue, ConfigIssues
-from config.yaml_syntax import explain_syntax_error, not_utf8
+from config.yaml_errors import explain_syntax_error, not_utf8
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32

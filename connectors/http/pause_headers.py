@@ -1,6 +1,7 @@
 """Headers that say when to ask again, as vendors and services write them. Pure.
 
-Headers that count what is left of a limit are read in `connectors.http.limiters`.
+How long requests then wait is decided in `connectors.http.rate_limits`; headers that count what is left
+of a limit are read in `connectors.http.limiters`.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Recovery from a lost position in the change stream, once and again and again.
+"""The pauses between recoveries from lost positions of the change stream, which `daemon.jobs.status_intake` makes.
 
-Each time everything is compared, so that nothing is skipped. The pauses between such comparisons
-grow, and from the third in a row a person has to find the cause.
+Each recovery compares everything, so that nothing is skipped. The pauses grow, and from the third in a
+row a person has to find the cause.
 """
 
 from datetime import timedelta

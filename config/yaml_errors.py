@@ -1,4 +1,4 @@
-"""The operator's words for errors of the YAML parser. No message quotes the file."""
+"""The words and the position of an error of the YAML parser. No message quotes the file."""
 
 import yaml
 from yaml.reader import ReaderError
