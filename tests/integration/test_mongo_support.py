@@ -1,11 +1,15 @@
 """The test databases are real: what the daemon relies on works, and what is broken on purpose heals."""
 
+import asyncio
+import gc
 import socket
 import time
 from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
+from pymongo.pool_options import PoolOptions
+from pymongo.pool_shared import _async_create_connection
 
 from tests.support.mongo import ReplicaSet, TestMongo
 from tests.support.network import LeftTheMachine
@@ -71,3 +75,22 @@ async def test_a_three_node_set_survives_stepdown_kill_and_freeze(replica_set: R
 
         assert time.monotonic() - began < 30
         assert await client.t.words.count_documents({}) == 3
+
+
+async def test_a_socket_that_the_driver_leaves_where_connecting_is_cancelled_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = asyncio.Event()
+
+    async def connect(*_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", connect)
+    connecting = asyncio.create_task(_async_create_connection(("127.0.0.1", 1), PoolOptions()))
+    await begun.wait()
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+    del connecting
+    gc.collect()  # a socket that is left open now fails this test
