@@ -69,9 +69,9 @@ def pytest_configure(config: pytest.Config) -> None:
                 "every MongoDB ends. Make room, or set TMPDIR to a folder on another disk."
             )
     if config.getoption(GUARDED):
-        # PyMongo 4.20 leaves the transport of a client that is closed or cancelled while it connects with TLS
+        # PyMongo 4.20 leaves the socket of a client that is closed or cancelled while it connects with TLS
         # (2026-11-29: an AsyncMongoClient by itself, closed 2 to 10 ms after its first command).
-        ignored = "ignore:Exception ignored in. <function _SSLProtocolTransport:pytest.PytestUnraisableExceptionWarning"
+        ignored = "ignore:Exception ignored in. <(socket|function _SSLProtocolTransport):pytest.PytestUnraisableExceptionWarning"
         config.addinivalue_line("filterwarnings", ignored)
 
 
