@@ -1,4 +1,4 @@
-"""When alerting sends a message: times and numbers, none of which an operator has to set."""
+"""The rules of alerting, with their usual values."""
 
 from datetime import timedelta
 
